@@ -1,0 +1,53 @@
+/*
+ * zbmalloc.h - what zbmalloc offers beyond the C library's own headers.
+ *
+ * 1. malloc, free and the rest of the C library's names are declared where
+ *    they always were, in <stdlib.h> and <malloc.h>.
+ * 2. Declared here are the extensions, which begin with zbm_, and the
+ *    functions that other C libraries or newer standards have and this
+ *    system's headers may lack.
+ * 3. Link with -lzbmalloc, or put the library under a program with
+ *    LD_PRELOAD.
+ */
+#ifndef ZBMALLOC_H
+#define ZBMALLOC_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+#define ZBM_NOTHROW noexcept(true)
+extern "C" {
+#else
+#define ZBM_NOTHROW __attribute__((nothrow))
+#endif
+
+/* The version of the library that is loaded, as "major.minor.patch". */
+const char *zbm_version(void) ZBM_NOTHROW;
+
+/* C23: free, by somebody who knows the size that was asked for. */
+void free_sized(void *ptr, size_t size) ZBM_NOTHROW;
+
+/* C23: free, of memory from aligned_alloc with this alignment and size. */
+void free_aligned_sized(void *ptr, size_t align, size_t size) ZBM_NOTHROW;
+
+/*
+ * NetBSD: *(void **)ptr_of_ptr becomes room for `count` elements of `size`
+ * bytes. Returns 0 or an error number; errno and, on failure, the pointer
+ * and what it points to stay as they were.
+ */
+int reallocarr(void *ptr_of_ptr, size_t count, size_t size) ZBM_NOTHROW;
+
+/* FreeBSD: as realloc, but on failure the old block is freed. */
+void *reallocf(void *ptr, size_t size) ZBM_NOTHROW;
+
+/* macOS: the bytes that an allocation of `size` bytes really has. */
+size_t malloc_good_size(size_t size) ZBM_NOTHROW;
+
+/* macOS: another name for malloc_usable_size. */
+size_t malloc_size(const void *ptr) ZBM_NOTHROW;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

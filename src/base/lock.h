@@ -1,0 +1,115 @@
+/*
+ * lock - a mutex of 16 bytes on a futex, with an owner and a rank.
+ *
+ * 1. A thread takes locks in the order of their ranks, lowest first, and of
+ *    one rank only one; but fork takes them all. Debug builds abort on a
+ *    wrong order.
+ * 2. The owner is the thread pointer: it survives fork in the thread that
+ *    forked, and tells a fork handler that interrupted the allocator which
+ *    locks its own thread already holds.
+ * 3. Nothing here allocates, and errno is left alone.
+ */
+#ifndef ZBM_LOCK_H
+#define ZBM_LOCK_H
+
+#include "base/base.h"
+
+enum lock_rank {
+	LOCK_START,
+	LOCK_RECLAIM,
+	LOCK_HEAP,	/* the shared heap */
+	LOCK_HEAPS,	/* the list of heaps */
+	LOCK_PCPS,	/* the list of pcps */
+	LOCK_BARN,
+	LOCK_PCP,
+	LOCK_HOTPLUG,	/* the section table and the growth of zones */
+	LOCK_ZONE,
+	LOCK_META,
+	LOCK_LEAF,	/* takes no other lock inside */
+};
+
+struct lock {
+	uint32_t state;		/* 0 free, 1 held, 2 held and waited for */
+	uint16_t rank;		/* enum lock_rank, constant after init */
+	uint16_t forked;	/* taken by the fork handler */
+	uintptr_t owner;	/* lock_self() of the holder, 0 when free */
+};
+
+#define LOCK_INITIALIZER(r) { .rank = (r) }
+
+void lock_init(struct lock *lock, enum lock_rank rank);
+void lock_acquire_slow(struct lock *lock);
+void lock_release_slow(struct lock *lock);
+
+/* What identifies the calling thread as an owner. Never 0. */
+static inline uintptr_t lock_self(void)
+{
+	return (uintptr_t)__builtin_thread_pointer();
+}
+
+/* Debug builds only: the order of ranks, for who waits. */
+void lock_debug_order(const struct lock *lock);
+void lock_debug_acquire(struct lock *lock);
+void lock_debug_release(struct lock *lock);
+
+static inline bool lock_is_mine(const struct lock *lock)
+{
+	return __atomic_load_n(&lock->owner, __ATOMIC_RELAXED) == lock_self();
+}
+
+static inline void lock_assert_held(const struct lock *lock)
+{
+	ASSERT(lock_is_mine(lock));
+}
+
+static inline bool lock_try(struct lock *lock)
+{
+	uint32_t idle = 0;
+
+	/* Pairs with the release in lock_release. */
+	if (!__atomic_compare_exchange_n(&lock->state, &idle, 1, false,
+					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return false;
+	__atomic_store_n(&lock->owner, lock_self(), __ATOMIC_RELAXED);
+	if (DEBUG_ZBM)
+		lock_debug_acquire(lock);
+	return true;
+}
+
+static inline void lock_acquire(struct lock *lock)
+{
+	if (DEBUG_ZBM)
+		lock_debug_order(lock);
+	if (unlikely(!lock_try(lock)))
+		lock_acquire_slow(lock);
+}
+
+static inline void lock_release(struct lock *lock)
+{
+	lock_assert_held(lock);
+	if (DEBUG_ZBM)
+		lock_debug_release(lock);
+	__atomic_store_n(&lock->owner, 0, __ATOMIC_RELAXED);
+	/* Pairs with the acquire in lock_try and lock_acquire_slow. */
+	if (unlikely(__atomic_exchange_n(&lock->state, 0, __ATOMIC_RELEASE) ==
+		     2))
+		lock_release_slow(lock);
+}
+
+/*
+ * For fork, which takes all locks. A handler that interrupted the allocator
+ * may fork: what its own thread holds is left alone, and whoever else forks
+ * at that time must not wait for it while holding what it needs.
+ *
+ * lock_fork_try takes the lock unless this thread holds it; false when that
+ * took too long. The other two release what it took, and are always true; in
+ * the child no thread waits any more. A room applies one of them to all its
+ * locks, up to the first that says false.
+ */
+typedef bool lock_fork_fn(struct lock *lock);
+
+bool lock_fork_try(struct lock *lock);
+bool lock_fork_parent(struct lock *lock);
+bool lock_fork_child(struct lock *lock);
+
+#endif

@@ -1,0 +1,498 @@
+/*
+ * options - the table, the parser, and the two sources of what a user set.
+ *
+ * 1. Every option is a row of options_table; a value is stored through the
+ *    row's offset, so a new option is a new field and a new row.
+ * 2. Names, values and words are spans of the source text: nothing is copied
+ *    but the value of a string option.
+ * 3. The environment is walked here, not asked for by getenv: programs
+ *    (bash) have a getenv of their own, which may allocate. For the same
+ *    reason files are read with syscall(2).
+ * 4. Whatever is wrong costs the one setting it stands in: it is reported
+ *    and ignored, the rest is read.
+ */
+#include "base/options.h"
+
+#include "base/param.h"
+#include "base/print.h"
+
+#include <fcntl.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define CONFIG_FILE	"/etc/zbmalloc.conf"
+#define VARIABLE	"ZBMALLOC_OPTIONS"
+#define SEPARATORS	", \t\r\n"
+
+#define SOURCE_SIZE	4096	/* bytes read of a source, with the NUL */
+#define READ_SIZE	512	/* bytes of /proc/self/environ at a time */
+#define SHOWN_SIZE	80	/* bytes of a wrong setting in a message */
+#define VALUES_SIZE	64	/* bytes of option_format_values */
+#define NAMES_SIZE	512	/* bytes of the list of all names */
+
+struct options options;
+
+#define FIELD(name) \
+	.offset = offsetof(struct options, name), \
+	.size = sizeof(options.name)
+
+const struct option_entry options_table[] = {
+	{ "verbose", OPTION_BOOL, NULL, "0",
+	  "Say what the environment refused and what is done without.",
+	  FIELD(verbose) },
+	{ "summary", OPTION_BOOL, NULL, "0",
+	  "Print one line at exit: who served the memory, and how much.",
+	  FIELD(summary) },
+	{ "validate", OPTION_BOOL, NULL, "0",
+	  "Check every structure at exit and at each reclaim (slow).",
+	  FIELD(validate) },
+	{ "thp", OPTION_ENUM, "never|auto|always", "auto",
+	  "Huge pages: never, for big heaps, or wherever they fit.",
+	  FIELD(thp) },
+	{ "window", OPTION_SIZE, NULL, "0",
+	  "Bytes of address space to reserve; 0: what the limits allow.",
+	  FIELD(window), .highest = WINDOW_MAX_SIZE },
+	{ "decay_ms", OPTION_SIZE, NULL, "500",
+	  "Milliseconds after which idle free memory goes back to the system.",
+	  FIELD(decay_ms), .highest = 3600000 },
+	{ "cache", OPTION_SIZE, NULL, "1M",
+	  "Bytes that a thread may cache of free blocks from 16 KiB up.",
+	  FIELD(cache), .highest = 1UL << 30 },
+	{ "stats", OPTION_STRING, NULL, "",
+	  "Report at exit: 1 to standard error, else to the file named here.",
+	  FIELD(stats) },
+};
+
+const size_t options_table_size = array_size(options_table);
+
+/* A piece of a source. */
+struct span {
+	const char *at;
+	size_t len;
+};
+
+/* Where a piece stood, for messages. */
+struct place {
+	const char *where;
+	size_t line;	/* 0: the source is a single line */
+};
+
+static bool span_is(struct span span, const char *word)
+{
+	return strlen(word) == span.len && !memcmp(span.at, word, span.len);
+}
+
+/* The part before the first `c`, which *span then loses together with `c`. */
+static struct span span_split(struct span *span, char c)
+{
+	const char *found = memchr(span->at, c, span->len);
+	struct span head = *span;
+
+	if (found)
+		head.len = (size_t)(found - span->at);
+	span->at += head.len + (found ? 1 : 0);
+	span->len -= head.len + (found ? 1 : 0);
+	return head;
+}
+
+static bool bool_parse(struct span value, bool *result)
+{
+	static const char *const off_on[][2] = {
+		{ "0", "1" }, { "off", "on" }, { "no", "yes" },
+		{ "false", "true" },
+	};
+	size_t i;
+
+	for (i = 0; i < array_size(off_on); i++) {
+		*result = span_is(value, off_on[i][1]);
+		if (*result || span_is(value, off_on[i][0]))
+			return true;
+	}
+	return false;
+}
+
+/* log2 of what the letter K, M, G or T multiplies by; 0 for any other. */
+static unsigned int suffix_shift(char c)
+{
+	switch (c) {
+	case 'k': case 'K':
+		return 10;
+	case 'm': case 'M':
+		return 20;
+	case 'g': case 'G':
+		return 30;
+	case 't': case 'T':
+		return 40;
+	default:
+		return 0;
+	}
+}
+
+static bool size_parse(struct span value, size_t *result)
+{
+	unsigned int shift;
+	size_t i;
+
+	if (!value.len)
+		return false;
+	shift = suffix_shift(value.at[value.len - 1]);
+	if (shift)
+		value.len--;
+	*result = 0;
+	for (i = 0; i < value.len; i++) {
+		if (value.at[i] < '0' || value.at[i] > '9')
+			return false;
+		if (__builtin_mul_overflow(*result, 10, result) ||
+		    __builtin_add_overflow(*result, value.at[i] - '0', result))
+			return false;
+	}
+	return value.len &&
+	       !__builtin_mul_overflow(*result, 1UL << shift, result);
+}
+
+static bool enum_parse(const char *names, struct span value,
+		       unsigned int *result)
+{
+	struct span rest = { names, strlen(names) };
+	struct span name;
+
+	for (*result = 0; rest.len; ++*result) {
+		name = span_split(&rest, '|');
+		if (name.len == value.len &&
+		    !memcmp(name.at, value.at, name.len))
+			return true;
+	}
+	return false;
+}
+
+/* False, and nothing stored, if the option cannot have this value. */
+static bool option_set(struct options *opts, const struct option_entry *entry,
+		       struct span value)
+{
+	char *field = (char *)opts + entry->offset;
+	unsigned int index;
+	size_t number;
+	bool flag;
+
+	switch (entry->kind) {
+	case OPTION_BOOL:
+		ASSERT(entry->size == sizeof(flag));
+		if (!bool_parse(value, &flag))
+			return false;
+		memcpy(field, &flag, sizeof(flag));
+		return true;
+	case OPTION_SIZE:
+		ASSERT(entry->size == sizeof(number));
+		if (!size_parse(value, &number) || number < entry->lowest ||
+		    number > entry->highest)
+			return false;
+		memcpy(field, &number, sizeof(number));
+		return true;
+	case OPTION_ENUM:
+		ASSERT(entry->size == sizeof(index));
+		if (!enum_parse(entry->values, value, &index))
+			return false;
+		memcpy(field, &index, sizeof(index));
+		return true;
+	case OPTION_STRING:
+		break;
+	}
+	if (value.len >= entry->size)
+		return false;
+	memcpy(field, value.at, value.len);
+	field[value.len] = '\0';
+	return true;
+}
+
+/* Writes `n` in the shortest form that size_parse reads back. */
+static size_t size_format(char *buf, size_t size, size_t n)
+{
+	static const char suffix[] = "KMGT";
+	size_t i = 0;
+
+	if (!n || n % 1024)
+		return print_format(buf, size, "%zu", n);
+	while (n % 1024 == 0 && suffix[i]) {
+		n /= 1024;
+		i++;
+	}
+	return print_format(buf, size, "%zu%c", n, suffix[i - 1]);
+}
+
+size_t option_format_values(const struct option_entry *entry, char *buf,
+			    size_t size)
+{
+	char lowest[24], highest[24];
+
+	switch (entry->kind) {
+	case OPTION_BOOL:
+		return print_format(buf, size, "0|1");
+	case OPTION_SIZE:
+		size_format(lowest, sizeof(lowest), entry->lowest);
+		size_format(highest, sizeof(highest), entry->highest);
+		return print_format(buf, size, "%s..%s", lowest, highest);
+	case OPTION_ENUM:
+		return print_format(buf, size, "%s", entry->values);
+	case OPTION_STRING:
+		break;
+	}
+	return print_format(buf, size, "TEXT");
+}
+
+/* "verbose, summary, ..." */
+static void names_format(char *buf, size_t size)
+{
+	size_t len = 0, i;
+
+	for (i = 0; i < options_table_size && len < size; i++)
+		len += print_format(buf + len, size - len, "%s%s",
+				    i ? ", " : "", options_table[i].name);
+}
+
+static cold_path void report(const struct place *place, struct span setting,
+			     const struct option_entry *entry)
+{
+	char shown[SHOWN_SIZE], line[24] = "";
+	char values[VALUES_SIZE], names[NAMES_SIZE];
+	size_t i, len = min(setting.len, sizeof(shown) - 1);
+
+	/* Control characters would reach the user's terminal. */
+	for (i = 0; i < len; i++)
+		shown[i] = setting.at[i] & 0x60 ? setting.at[i] : '?';
+	shown[len] = '\0';
+	if (place->line)
+		print_format(line, sizeof(line), ":%zu", place->line);
+	if (!entry) {
+		names_format(names, sizeof(names));
+		print_message("%s%s: '%s' ignored: no such option; there are "
+			      "%s", place->where, line, shown, names);
+		return;
+	}
+	option_format_values(entry, values, sizeof(values));
+	if (entry->kind == OPTION_STRING)
+		print_message("%s%s: '%s' ignored: write %s=%s, at most %zu "
+			      "bytes", place->where, line, shown, entry->name,
+			      values, entry->size - 1);
+	else
+		print_message("%s%s: '%s' ignored: write %s=%s", place->where,
+			      line, shown, entry->name, values);
+}
+
+static const struct option_entry *entry_find(struct span name)
+{
+	size_t i;
+
+	for (i = 0; i < options_table_size; i++)
+		if (span_is(name, options_table[i].name))
+			return &options_table[i];
+	return NULL;
+}
+
+static void setting_parse(struct options *opts, struct span setting,
+			  const struct place *place)
+{
+	struct span value = setting;
+	struct span name = span_split(&value, '=');
+	const struct option_entry *entry = entry_find(name);
+	bool bare = name.len == setting.len;
+
+	if (entry && bare && entry->kind == OPTION_BOOL) {
+		option_set(opts, entry, (struct span){ "1", 1 });
+		return;
+	}
+	if (!entry || bare || !option_set(opts, entry, value))
+		report(place, setting, entry);
+}
+
+void options_parse(struct options *opts, const char *text, const char *where)
+{
+	struct place place = { where, strchr(text, '\n') ? 1 : 0 };
+	struct span setting;
+
+	while (*text) {
+		setting = (struct span){ text, strcspn(text, SEPARATORS) };
+		if (setting.len) {
+			setting_parse(opts, setting, &place);
+			text += setting.len;
+			continue;
+		}
+		if (*text == '\n')
+			place.line++;
+		text++;
+	}
+}
+
+void options_set_defaults(struct options *opts)
+{
+	const struct option_entry *entry;
+	bool known;
+
+	memset(opts, 0, sizeof(*opts));
+	for (entry = options_table; entry < options_table + options_table_size;
+	     entry++) {
+		known = option_set(opts, entry,
+				   (struct span){ entry->initial,
+						  strlen(entry->initial) });
+		CHECK(known);
+	}
+}
+
+/* Reads up to `size` bytes from where `fd` stands; fewer at its end. */
+static size_t fd_read(int fd, char *buf, size_t size)
+{
+	size_t len = 0;
+	long got;
+
+	while (len < size) {
+		got = syscall(SYS_read, fd, buf + len, size - len);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			break;
+		len += (size_t)got;
+	}
+	return len;
+}
+
+static int file_open(const char *path)
+{
+	return (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+}
+
+/* A # that begins a setting begins a comment. */
+static void comments_blank(char *text, size_t len)
+{
+	bool comment = false;
+	char before = '\n';
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		if (text[i] == '\n')
+			comment = false;
+		else if (text[i] == '#' && strchr(SEPARATORS, before))
+			comment = true;
+		before = text[i];
+		if (comment || !text[i])
+			text[i] = ' ';
+	}
+}
+
+/* Half a value would be a wrong value: nothing of it is read. */
+static void source_too_long(const char *where)
+{
+	print_message("%s: ignored: it is longer than %d bytes", where,
+		      SOURCE_SIZE - 1);
+}
+
+cold_path void options_read_file(struct options *opts, const char *path)
+{
+	char text[SOURCE_SIZE];
+	size_t len;
+	int fd = file_open(path);
+
+	if (fd < 0)
+		return;
+	len = fd_read(fd, text, sizeof(text));
+	syscall(SYS_close, fd);
+	if (len == sizeof(text)) {
+		source_too_long(path);
+		return;
+	}
+	comments_blank(text, len);
+	text[len] = '\0';
+	options_parse(opts, text, path);
+}
+
+/* /proc/self/environ may have megabytes: read in small pieces. */
+struct reader {
+	int fd;
+	size_t at, len;
+	char buf[READ_SIZE];
+};
+
+/* The next byte, or -1 at the end. */
+static int reader_next(struct reader *reader)
+{
+	if (reader->at == reader->len) {
+		reader->at = 0;
+		reader->len = fd_read(reader->fd, reader->buf,
+				      sizeof(reader->buf));
+		if (!reader->len)
+			return -1;
+	}
+	return (unsigned char)reader->buf[reader->at++];
+}
+
+/* One string of the environment, as much as fits; its whole length, or -1. */
+static long reader_string(struct reader *reader, char *buf, size_t size)
+{
+	size_t len = 0;
+	int c = reader_next(reader);
+
+	if (c < 0)
+		return -1;
+	for (; c > 0; c = reader_next(reader), len++)
+		if (len < size - 1)
+			buf[len] = (char)c;
+	buf[min(len, size - 1)] = '\0';
+	return (long)len;
+}
+
+static const char *variable_value(const char *string)
+{
+	static const char prefix[] = VARIABLE "=";
+	size_t len = sizeof(prefix) - 1;
+
+	return strncmp(string, prefix, len) ? NULL : string + len;
+}
+
+static cold_path void options_read_proc(struct options *opts)
+{
+	char string[SOURCE_SIZE];
+	struct reader reader = { .fd = file_open("/proc/self/environ") };
+	const char *value = NULL;
+	long len;
+
+	if (reader.fd < 0)
+		return;
+	do {
+		len = reader_string(&reader, string, sizeof(string));
+		value = len < 0 ? NULL : variable_value(string);
+	} while (len >= 0 && !value);
+	syscall(SYS_close, reader.fd);
+	if (!value)
+		return;
+	if ((size_t)len < sizeof(string))
+		options_parse(opts, value, VARIABLE);
+	else
+		source_too_long(VARIABLE);
+}
+
+static void options_read_environ(struct options *opts)
+{
+	const char *value = NULL;
+	char **string;
+
+	/* The dynamic linker allocates before libc knows its environment. */
+	if (!environ) {
+		options_read_proc(opts);
+		return;
+	}
+	for (string = environ; *string && !value; string++)
+		value = variable_value(*string);
+	if (value)
+		options_parse(opts, value, VARIABLE);
+}
+
+void options_init(void)
+{
+	int saved_errno = errno;
+
+	options_set_defaults(&options);
+	if (!getauxval(AT_SECURE)) {
+		options_read_file(&options, CONFIG_FILE);
+		options_read_environ(&options);
+	}
+	errno = saved_errno;
+}

@@ -1,0 +1,66 @@
+/*
+ * options - what a user may set, read once.
+ *
+ * 1. /etc/zbmalloc.conf is read first, then ZBMALLOC_OPTIONS; the later one
+ *    wins. Both have the form name=value, separated by commas, white space
+ *    or newlines; in the file, # starts a comment.
+ * 2. A name that is not in the table, or a value out of range, is reported
+ *    with where it stood and what is allowed, and ignored.
+ * 3. A setuid or setgid program (AT_SECURE) ignores both.
+ * 4. Nothing here allocates. The table is the one source: `zbmalloc options`
+ *    and the manual page are made from it.
+ */
+#ifndef ZBM_OPTIONS_H
+#define ZBM_OPTIONS_H
+
+#include "base/base.h"
+
+enum thp_mode { THP_NEVER, THP_AUTO, THP_ALWAYS };
+
+struct options {
+	bool verbose;		/* say what the environment refused */
+	bool summary;		/* one line at exit */
+	bool validate;		/* X_validate() at exit and each reclaim */
+	enum thp_mode thp;
+	size_t window;		/* bytes of address space; 0: by limits */
+	size_t decay_ms;	/* idle free memory goes back after this */
+	size_t cache;		/* bytes a thread may cache of 16 KiB up */
+	char stats[256];	/* "" off, "1" stderr, else a file's path */
+};
+
+extern struct options options;
+
+enum option_kind { OPTION_BOOL, OPTION_SIZE, OPTION_ENUM, OPTION_STRING };
+
+struct option_entry {
+	const char *name;
+	enum option_kind kind;
+	const char *values;	/* OPTION_ENUM: names separated by '|' */
+	const char *initial;	/* the default, as text */
+	const char *help;	/* one sentence */
+	size_t offset;		/* in struct options */
+	size_t size;		/* of the field, bytes */
+	size_t lowest, highest;	/* OPTION_SIZE */
+};
+
+extern const struct option_entry options_table[];
+extern const size_t options_table_size;
+
+/* Reads both sources. Safe before libc is initialised. */
+void options_init(void);
+
+/* The parts of options_init, one by one: */
+void options_set_defaults(struct options *opts);
+void options_read_file(struct options *opts, const char *path);
+
+/* Parses `text`; `where` names it in messages. */
+void options_parse(struct options *opts, const char *text, const char *where);
+
+/*
+ * What may stand after the = of this option, in few words ("0|1", "0..1G").
+ * As print_format: the number of bytes the whole text needs.
+ */
+size_t option_format_values(const struct option_entry *entry, char *buf,
+			    size_t size);
+
+#endif

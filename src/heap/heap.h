@@ -1,0 +1,169 @@
+/*
+ * heap - what a thread allocates from without a lock.
+ *
+ * 1. A bin per class holds two stacks of free objects. malloc pops `main`,
+ *    free pushes `spare`; when main is empty and spare is not, they swap.
+ *    The stacks are sheaves: arrays of object pointers.
+ * 2. The thread finds its heap by one thread-local offset. A thread without
+ *    a heap has heap_none, one that has ended heap_dead: both are never
+ *    written and all their bins are empty, so "no heap yet" is the same
+ *    branch as "nothing there".
+ * 3. A page's word holds the offset of the bin its objects go to, xor the
+ *    heap's node bits: objects of another node come out beyond the bins of
+ *    this node, where nothing has room. Bin 0, of everything that is no
+ *    small object, never has room either.
+ * 4. An object in a stack carries its key (slab.h); malloc clears it. A key
+ *    found by free is a double free, one missed by malloc is a write after
+ *    free.
+ * 5. Run classes use `main` alone, so that a hot block is reused at once.
+ *
+ * Only the owner touches a heap's bins. A heap without an owner, and the
+ * shared heap, are under a lock (thread_heap.c).
+ */
+#ifndef ZBM_HEAP_H
+#define ZBM_HEAP_H
+
+#include "slab/barn.h"
+#include "slab/fault.h"
+
+struct bin {
+	void **main_top, **main_lo;	/* pops down to lo */
+	void **spare_top, **spare_end;	/* pushes up to end */
+	uint64_t magic;			/* size_class.magic */
+	uint32_t slab_mask;		/* bytes of a slab - 1 */
+	uint16_t want;			/* objects that a refill brings */
+	uint16_t main_given;		/* objects in main when it came */
+	uint16_t spare_given;		/* objects in spare when it came */
+	uint8_t class;
+	uint8_t misses;			/* since `want` last grew */
+	struct sheaf *spare;
+};
+
+static_assert(sizeof(struct bin) == 1 << BIN_SHIFT, "a cache line");
+
+enum heap_state {
+	HEAP_OWNED,
+	HEAP_FREE,	/* its thread has ended */
+	HEAP_ORPHAN,	/* its thread was lost by fork: contents uncertain */
+};
+
+struct heap {
+	alignas(CACHE_LINE) struct bin bin[NR_BINS];
+	uint64_t node_bits;		/* of words of pages of its node */
+	int node;
+	uint64_t due_ms;		/* next look at what lies unused */
+	size_t cached_runs;		/* bytes in bins of run classes */
+	struct pcp pcp;
+	/* calls that have left the bins; the rest is in the stacks */
+	uint64_t nr_alloc[NR_CLASSES], nr_free[NR_CLASSES];
+	uint32_t seen[NR_CLASSES];	/* where the stacks stood then */
+	/* under the registry lock */
+	struct heap *next;		/* all heaps */
+	enum heap_state state;
+	uintptr_t owner;		/* lock_self() of its thread */
+};
+
+/* What a heap takes of metadata per node. */
+#define HEAP_SIZE	8192
+
+static_assert(sizeof(struct heap) <= HEAP_SIZE, "heaps are that far apart");
+static_assert(HEAP_SIZE == PAGE_BIN_MASK + 1, "alien bins lie behind");
+
+#define HEAP_WORD_MASK \
+	(PAGE_BIN_MASK | PAGE_NODE_MASK << PAGE_NODE_SHIFT)
+
+/* Has no stacks; never written. */
+extern struct heap heap_none;
+
+/* Bytes from heap_none to the thread's heap, so that 0 is "none yet": the
+ * loader runs IFUNC resolvers before it fills in thread-local values. */
+extern __thread ptrdiff_t thread_heap_offset
+	__attribute__((tls_model("initial-exec")));
+
+static force_inline struct heap *thread_heap(void)
+{
+	/* In integers: the result lies in another object. */
+	return (struct heap *)((uintptr_t)&heap_none +
+			       (uintptr_t)thread_heap_offset);
+}
+
+static force_inline struct bin *heap_bin(struct heap *heap, size_t offset)
+{
+	return (struct bin *)(void *)((char *)heap + offset);
+}
+
+/* A small object from main, or NULL: the bin is empty. */
+static force_inline void *bin_pop(struct bin *bin)
+{
+	void *p;
+
+	if (unlikely(bin->main_top == bin->main_lo))
+		return NULL;
+	p = *--bin->main_top;
+	if (unlikely(!object_has_key(p)))
+		fault_write_after_free(p);
+	*(uint64_t *)p = 0;
+	return p;
+}
+
+/* Frees a small object; false when that takes more than a push: the bin is
+ * full, or the pointer is not to a live small object. */
+static force_inline bool heap_free_fast(void *p)
+{
+	size_t offset = (uintptr_t)p - vm.base, place;
+	struct heap *heap = thread_heap();
+	struct bin *bin;
+	uint64_t word;
+
+	if (unlikely(offset >= vm.size))
+		return false;
+	word = page_word(&vm.mem_map[offset >> PAGE_SHIFT]);
+	bin = heap_bin(heap, (word ^ heap->node_bits) & HEAP_WORD_MASK);
+	if (unlikely(bin->spare_top == bin->spare_end))
+		return false;
+	place = (uintptr_t)p & bin->slab_mask;
+	if (unlikely(place * bin->magic >= bin->magic))
+		return false;
+	if (unlikely(object_has_key(p)))
+		return false;
+	*(uint64_t *)p = object_key(p);
+	*bin->spare_top++ = p;
+	return true;
+}
+
+/* Starts the allocator if it has not been; false: no memory for it. */
+bool heap_start(void);
+
+/* An object of a small class, NULL without memory. */
+void *heap_alloc_small(unsigned int class);
+
+/* The pointer is to an object of a small class that is the program's. */
+void heap_free_small(uint64_t word, void *p);
+
+/* A run of the class; NULL without memory. *dirty: it may not be zero. */
+void *heap_alloc_run(unsigned int class, bool *dirty);
+
+/* The run is the program's and of a class. */
+void heap_free_run(struct page *page);
+
+/* Pages for one object, with the calling thread's pcp; NULL without memory.
+ * Their first word is that of a run of the class, -1 for none. */
+struct page *heap_alloc_pages(size_t n, size_t align, int class);
+void heap_free_pages(struct page *page, size_t n);
+
+/* Empties the caches of the calling thread, and those without owner. */
+void heap_flush(void);
+
+/* Sums over all heaps, by class. Exact when the other threads rest. */
+struct heap_counts {
+	uint64_t nr_alloc[NR_CLASSES], nr_free[NR_CLASSES];	/* calls */
+	size_t nr_cached[NR_CLASSES];	/* objects in bins */
+	size_t nr_heaps;
+};
+
+void heap_count(struct heap_counts *counts);
+
+/* The state of all heaps; what only a still process can check. Slow. */
+void heap_validate(void);
+
+#endif

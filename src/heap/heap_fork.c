@@ -1,0 +1,132 @@
+/*
+ * heap_fork - the allocator survives fork.
+ *
+ * 1. Prepare takes all locks, by rank, so that what they protect is whole in
+ *    the child. When one is not to be had in some milliseconds it lets go of
+ *    all and starts again: its holder may be waiting for us (lock.h).
+ * 2. Bins have no lock. In the child the other threads' heaps are orphans,
+ *    and what their bins hold is verified, object by object, when somebody
+ *    first needs such a heap.
+ */
+#include "heap/thread_heap.h"
+#include "mm/hotplug.h"
+#include "mm/vmscan.h"
+
+static bool zones_fork(lock_fork_fn *lock_fork)
+{
+	struct zone *zone;
+
+	for_each_zone(zone)
+		if (!lock_fork(&zone->lock))
+			return false;
+	return true;
+}
+
+static bool fork_try_all(void)
+{
+	return lock_fork_try(&registry.start_lock) &&
+	       reclaim_fork(lock_fork_try) &&
+	       lock_fork_try(&registry.shared_lock) &&
+	       lock_fork_try(&registry.lock) &&
+	       pcp_fork_list(lock_fork_try) &&
+	       barn_fork(lock_fork_try) &&
+	       pcp_fork(lock_fork_try) &&
+	       lock_fork_try(&hotplug_lock) &&
+	       zones_fork(lock_fork_try) &&
+	       lock_fork_try(&meta.lock);
+}
+
+/* The other way round: a list's lock after those of its members. */
+static void fork_release_all(lock_fork_fn *release)
+{
+	release(&meta.lock);
+	zones_fork(release);
+	release(&hotplug_lock);
+	pcp_fork(release);
+	barn_fork(release);
+	pcp_fork_list(release);
+	release(&registry.lock);
+	release(&registry.shared_lock);
+	reclaim_fork(release);
+	release(&registry.start_lock);
+}
+
+void heap_fork_prepare(void)
+{
+	while (!fork_try_all())
+		fork_release_all(lock_fork_parent);
+}
+
+void heap_fork_parent(void)
+{
+	fork_release_all(lock_fork_parent);
+}
+
+void heap_fork_child(void)
+{
+	for (struct heap *heap = registry.heaps; heap; heap = heap->next) {
+		if (heap->state != HEAP_OWNED || heap->owner == lock_self())
+			continue;
+		heap->state = HEAP_ORPHAN;
+		heap->owner = 0;
+		registry.nr_idle++;
+	}
+	fork_release_all(lock_fork_child);
+}
+
+/* A free object that nobody but an orphaned bin knows of. The copy that fork
+ * made of a moving bin may name others: they have no key, or their slab has
+ * them. */
+static bool orphan_object_is_free(unsigned int class, void *p)
+{
+	uint64_t word;
+	struct barn *barn;
+	bool out;
+
+	if (!vm_contains(p))
+		return false;
+	word = page_word(pfn_to_page(address_to_pfn(p)));
+	if (word_class(word) != (int)class)
+		return false;
+	if (word_type(word) == PAGE_RUN)
+		return word_high(word) & RUN_CACHED;
+	if (word_type(word) != PAGE_SLAB || !slab_is_object(class, p) ||
+	    !object_has_key(p))
+		return false;
+	barn = barn_of(word_node(word), class);
+	lock_acquire(&barn->lock);
+	out = !slab_has(word_slab(word), p);
+	lock_release(&barn->lock);
+	return out;
+}
+
+static void heap_adopt_stack(struct heap *heap, unsigned int class, void **lo,
+			     void **top)
+{
+	uintptr_t base = (uintptr_t)meta.base;
+
+	if ((uintptr_t)lo - base >= meta.committed || top < lo ||
+	    top - lo > size_classes[class].sheaf_max)
+		return;
+	for (; lo < top; lo++)
+		if (orphan_object_is_free(class, *lo))
+			barn_flush_class(&heap->pcp, class, lo, 1);
+}
+
+/* The sheaves themselves stay lost: a barn may have them too. */
+void heap_adopt(struct heap *heap)
+{
+	for (unsigned int class = 0; class < NR_CLASSES; class++) {
+		struct bin *bin = heap_bin(heap, class_bin(class));
+
+		heap_adopt_stack(heap, class, bin->main_lo, bin->main_top);
+		if (bin->spare)
+			heap_adopt_stack(heap, class, bin->spare->object,
+					 bin->spare_top);
+		bin->main_lo = bin->main_top = NULL;
+		bin->spare = NULL;
+		bin->spare_top = bin->spare_end = NULL;
+		bin->main_given = bin->spare_given = 0;
+	}
+	heap->cached_runs = 0;
+}

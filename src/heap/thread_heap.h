@@ -1,0 +1,86 @@
+/*
+ * thread_heap - which heap a thread has, from its first call to its last.
+ *
+ * 1. A thread gets a heap at its first call: one whose thread has ended, or
+ *    a new one. When it ends, what the heap holds goes to the barns and the
+ *    zones, and the heap waits for the next thread.
+ * 2. Calls after the end of a thread (destructors of keys), and of threads
+ *    that there was no memory to make a heap for, use the shared heap under
+ *    its lock.
+ * 3. In the child of fork the heaps of the other threads are orphans: their
+ *    bins were copied while they moved. Each object in them is verified
+ *    before it is used again.
+ */
+#ifndef ZBM_THREAD_HEAP_H
+#define ZBM_THREAD_HEAP_H
+
+#include "heap/heap.h"
+
+struct heap_registry {
+	struct lock start_lock;
+	bool started;
+	bool first_registered;	/* the first thread's end is known */
+	struct lock shared_lock;
+	/* under lock */
+	struct lock lock;
+	struct heap *heaps;
+	size_t nr_heaps, nr_idle;
+};
+
+extern struct heap_registry registry;
+
+/* Of a thread that has ended. Has no stacks; never written. */
+extern struct heap heap_dead;
+
+struct heap *heap_enter_slow(void);
+void heap_leave_shared(void);
+bool heap_is_shared(const struct heap *heap);
+
+/* The thread's heap; or the shared one, locked; NULL: not even that. */
+static inline struct heap *heap_enter(void)
+{
+	struct heap *heap = thread_heap();
+
+	if (likely(heap != &heap_none && heap != &heap_dead))
+		return heap;
+	return heap_enter_slow();
+}
+
+static inline void heap_leave(struct heap *heap)
+{
+	if (unlikely(heap_is_shared(heap)))
+		heap_leave_shared();
+}
+
+/* Reclaims by time. At the start of slow paths, with no bin in hand. */
+void heap_tick_slow(struct heap *heap, uint64_t now);
+
+/* Gives the bins' objects back: all, or of bins that stand as they stood at
+ * the last call. */
+void heap_flush_bins(struct heap *heap, bool all);
+
+/* For pthread_atfork. */
+void heap_fork_prepare(void);
+void heap_fork_parent(void);
+void heap_fork_child(void);
+
+/* The orphan's objects, each verified, go back; its bins become empty. */
+void heap_adopt(struct heap *heap);
+
+static inline struct sheaf *bin_main(const struct bin *bin)
+{
+	return bin->main_lo ? container_of(bin->main_lo, struct sheaf, object[0])
+			    : NULL;
+}
+
+static inline size_t bin_main_count(const struct bin *bin)
+{
+	return (size_t)(bin->main_top - bin->main_lo);
+}
+
+static inline size_t bin_spare_count(const struct bin *bin)
+{
+	return bin->spare ? (size_t)(bin->spare_top - bin->spare->object) : 0;
+}
+
+#endif

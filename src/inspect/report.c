@@ -1,0 +1,298 @@
+#include "inspect/report.h"
+#include "base/options.h"
+#include "base/print.h"
+#include "heap/thread_heap.h"
+#include "malloc/introspect.h"
+#include "malloc/stats.h"
+#include "mm/hotplug.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define NAME_SIZE	32	/* bytes of the program's name that are shown */
+#define LINE_SIZE	512	/* bytes; a summary has half of that */
+#define REPORT_SIZE	(32UL << 10)	/* bytes; mostly written in one go */
+
+/* Our copy of stderr: above what scripts and daemons number. */
+#define LOWEST_FD	100
+
+/* A file descriptor that may be another file's when it is used. */
+struct target {
+	int fd;			/* -1: none */
+	dev_t dev;
+	ino_t ino;
+};
+
+static struct {
+	bool started;
+	int start_pid;
+	int summary_pid;	/* who is to print the summary; 0: everybody */
+	struct target summary;
+	struct target err;
+	char name[NAME_SIZE];
+	char buf[REPORT_SIZE];
+} report;
+
+static bool target_set(struct target *target, int fd, struct stat *st)
+{
+	target->fd = -1;
+	if (fd < 0 || fstat(fd, st))
+		return false;
+	*target = (struct target){ fd, st->st_dev, st->st_ino };
+	return true;
+}
+
+static bool target_is_same(const struct target *target)
+{
+	struct stat st;
+
+	return target->fd >= 0 && !fstat(target->fd, &st) &&
+	       st.st_dev == target->dev && st.st_ino == target->ino;
+}
+
+static void target_set_pipe(struct target *target, int fd)
+{
+	struct stat st;
+
+	if (target_set(target, fd, &st) && !S_ISFIFO(st.st_mode))
+		target->fd = -1;
+}
+
+/* A copy with a number of its own, which is not inherited by exec. */
+static void target_set_stderr(struct target *target)
+{
+	struct stat st;
+	int fd = (int)syscall(SYS_fcntl, STDERR_FILENO, F_DUPFD_CLOEXEC,
+			      LOWEST_FD);
+
+	target_set(target, fd < 0 ? STDERR_FILENO : fd, &st);
+}
+
+/* The number that the variable of the environment has; -1: none. Not by
+ * getenv, which programs (bash) replace. */
+static int environment_number(const char *name)
+{
+	size_t len = strlen(name);
+	const char *at;
+	int n = 0;
+
+	for (char **string = environ; string && *string; string++) {
+		if (strncmp(*string, name, len) || (*string)[len] != '=')
+			continue;
+		for (at = *string + len + 1; *at >= '0' && *at <= '9'; at++)
+			if (__builtin_mul_overflow(n, 10, &n) ||
+			    __builtin_add_overflow(n, *at - '0', &n))
+				return -1;
+		return *at || !(*string)[len + 1] ? -1 : n;
+	}
+	return -1;
+}
+
+/* Programs overwrite their arguments, so this is a copy. */
+static void name_copy(char name[NAME_SIZE])
+{
+	const char *from = program_invocation_short_name;
+	size_t i = 0;
+
+	for (; from && from[i] && i < NAME_SIZE - 1; i++)
+		name[i] = from[i] > ' ' && from[i] <= '~' ? from[i] : '?';
+	name[i] = '\0';
+}
+
+static bool stats_go_to_stderr(void)
+{
+	return strcmp(options.stats, "1") == 0;
+}
+
+void report_start(void)
+{
+	int saved_errno = errno, pid, fd;
+
+	if (report.started || !heap_start() ||
+	    !(options.summary || options.validate || options.stats[0]))
+		return;
+	pid = environment_number("ZBMALLOC_SUMMARY_PID");
+	fd = environment_number("ZBMALLOC_SUMMARY_FD");
+	report.start_pid = getpid();
+	report.summary_pid = pid > 0 ? pid : 0;
+	name_copy(report.name);
+	target_set_stderr(&report.err);
+	if (fd >= 0)
+		target_set_pipe(&report.summary, fd);
+	else
+		report.summary = report.err;
+	report.started = true;
+	errno = saved_errno;
+}
+
+/*
+ * SIGPIPE and SIGXFSZ, in the kernel's form, are held back while we write.
+ * Those that we caused are taken away afterwards.
+ */
+#define SIGNAL_BIT(n)	(1UL << ((n) - 1))
+#define HELD_SIGNALS	(SIGNAL_BIT(SIGPIPE) | SIGNAL_BIT(SIGXFSZ))
+
+struct held_signals {
+	uint64_t mask, pending;		/* as they were */
+};
+
+static void signals_hold(struct held_signals *held)
+{
+	uint64_t set = HELD_SIGNALS;
+
+	held->pending = 0;
+	syscall(SYS_rt_sigpending, &held->pending, sizeof(set));
+	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &set, &held->mask,
+		sizeof(set));
+}
+
+static void signals_release(const struct held_signals *held)
+{
+	const struct timespec now = { 0, 0 };
+	uint64_t set = HELD_SIGNALS & ~held->pending;
+
+	while (set && syscall(SYS_rt_sigtimedwait, &set, NULL, &now,
+			      sizeof(set)) > 0)
+		;
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &held->mask, NULL,
+		sizeof(set));
+}
+
+static bool is_not_mine(struct lock *lock)
+{
+	return !lock_is_mine(lock);
+}
+
+/* This thread was interrupted in the allocator and has not gone back: it
+ * holds one of the locks that we would take. */
+static bool ends_inside_allocator(void)
+{
+	struct zone *zone;
+	bool outside = is_not_mine(&registry.lock) &&
+		       pcp_fork_list(is_not_mine) &&
+		       barn_fork(is_not_mine) && is_not_mine(&hotplug_lock) &&
+		       is_not_mine(&meta.lock);
+
+	for_each_zone(zone)
+		outside = outside && is_not_mine(&zone->lock);
+	return !outside;
+}
+
+/* The links of a process's task directory are its threads, and two. */
+static bool other_threads_run(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/task", &st) || st.st_nlink != 3;
+}
+
+static void validate(void)
+{
+	if (other_threads_run()) {
+		print_fd(report.err.fd, "zbmalloc: %s[%d]: not validated: "
+			 "other threads are running\n", report.name,
+			 getpid());
+		return;
+	}
+	heap_validate();
+	if (getpid() == report.start_pid)
+		figures_validate();
+}
+
+static size_t summary_format(char line[LINE_SIZE])
+{
+	char calls[STATS_NUMBER], frees[STATS_NUMBER], live[STATS_NUMBER];
+	char peak[STATS_NUMBER], resident[STATS_NUMBER], most[STATS_NUMBER];
+	char faults[STATS_NUMBER], purged[STATS_NUMBER];
+	struct stats_process process;
+	struct figures figures;
+	size_t len;
+
+	figures_gather(&figures);
+	stats_process(&process);
+	len = print_format(line, LINE_SIZE, "zbmalloc: %s[%d]: %s mallocs, "
+		"%s frees, %s live, peak %s in use, resident %s (peak %s), "
+		"%s page faults, %s given back\n", report.name, getpid(),
+		stats_number(calls, figures.nr_alloc),
+		stats_number(frees, figures.nr_free),
+		stats_bytes(live, figures.live_bytes),
+		stats_bytes(peak, figures.zones.peak_used << PAGE_SHIFT),
+		stats_bytes(resident, process.resident),
+		stats_bytes(most, process.peak_resident),
+		stats_number(faults, process.nr_faults),
+		stats_bytes(purged, figures.zones.nr_purged << PAGE_SHIFT));
+	return min(len, LINE_SIZE - 1UL);
+}
+
+static void print_summary(void)
+{
+	char line[LINE_SIZE];
+	size_t len;
+
+	if (report.summary_pid && report.summary_pid != getpid())
+		return;
+	if (!target_is_same(&report.summary))
+		return;
+	len = summary_format(line);
+	print_write(report.summary.fd, line, len);
+}
+
+static int stats_open(void)
+{
+	int fd;
+
+	if (stats_go_to_stderr())
+		return target_is_same(&report.err) ? report.err.fd : -1;
+	fd = (int)syscall(SYS_openat, AT_FDCWD, options.stats, O_WRONLY |
+			  O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
+	if (fd < 0 && target_is_same(&report.err))
+		print_fd(report.err.fd, "zbmalloc: stats=%s: cannot be "
+			 "opened (error %d)\n", options.stats, errno);
+	return fd;
+}
+
+static void print_stats(void)
+{
+	int fd = stats_open();
+
+	if (fd < 0)
+		return;
+	/* In front of the text, so that it is written with it. */
+	print_fd(fd, "zbmalloc: %s[%d] at its end\n", report.name, getpid());
+	stats_print(fd, report.buf, sizeof(report.buf));
+	if (!stats_go_to_stderr())
+		syscall(SYS_close, fd);
+}
+
+static void print_nothing_known(void)
+{
+	print_fd(report.err.fd, "zbmalloc: %s[%d]: no report: it ended inside "
+		 "the allocator, in a signal handler\n", report.name,
+		 getpid());
+}
+
+void report_exit(void)
+{
+	int saved_errno = errno;
+	struct held_signals held;
+
+	if (!report.started)
+		return;
+	signals_hold(&held);
+	if (ends_inside_allocator()) {
+		if (target_is_same(&report.err))
+			print_nothing_known();
+	} else {
+		if (options.validate)
+			validate();
+		if (options.summary)
+			print_summary();
+		if (options.stats[0])
+			print_stats();
+	}
+	signals_release(&held);
+	errno = saved_errno;
+}

@@ -1,0 +1,68 @@
+/*
+ * free - decoding a pointer is checking it.
+ */
+#include "malloc/foreign.h"
+#include "malloc/huge.h"
+
+bool mem_block_of(const void *p, struct block *block)
+{
+	uint64_t word;
+	int class;
+
+	if (!vm_contains(p))
+		return false;
+	block->page = pfn_to_page(address_to_pfn(p));
+	block->word = word = page_word(block->page);
+	class = word_class(word);
+	switch (word_type(word)) {
+	case PAGE_SLAB:
+		block->size = size_classes[class].size;
+		return !word_is_asleep(word) &&
+		       slab_is_object((unsigned int)class, p) &&
+		       !object_has_key(p);
+	case PAGE_RUN:
+		block->size = (size_t)block->page->nr_pages << PAGE_SHIFT;
+		return p == page_address(block->page) &&
+		       !(word_high(word) & RUN_CACHED);
+	default:
+		return false;
+	}
+}
+
+static cold_path void free_other(void *p)
+{
+	if (vm_contains(p) || !foreign_free(p))
+		fault_bad_pointer("free", p);
+}
+
+never_inline void mem_free_slow(void *p)
+{
+	struct block block;
+
+	if (!p)
+		return;
+	if (unlikely(!mem_block_of(p, &block))) {
+		free_other(p);
+		return;
+	}
+	if (word_type(block.word) == PAGE_SLAB)
+		heap_free_small(block.word, p);
+	else if (word_class(block.word) >= 0)
+		heap_free_run(block.page);
+	else
+		huge_free(block.page);
+}
+
+size_t mem_usable_size(void *p)
+{
+	struct block block;
+	size_t size;
+
+	if (!p)
+		return 0;
+	if (likely(mem_block_of(p, &block)))
+		return block.size;
+	if (vm_contains(p) || !foreign_usable_size(p, &size))
+		fault_bad_pointer("malloc_usable_size", p);
+	return size;
+}

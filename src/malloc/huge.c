@@ -1,0 +1,134 @@
+#include "malloc/huge.h"
+#include "mm/page_alloc.h"
+#include "mm/vmscan.h"
+#include "os/os.h"
+
+/* From here on moving page tables beats copying: the system call and what
+ * it does to the TLB cost about as much as copying 256 KiB. */
+#define MOVE_MIN_PAGES	(PAGEBLOCK_PAGES / 2)
+
+static struct huge_counts huge;
+
+static size_t pages_for(size_t size)
+{
+	return max((size + PAGE_SIZE - 1) >> PAGE_SHIFT, 1UL);
+}
+
+static void huge_count_size(size_t add, size_t sub)
+{
+	__atomic_fetch_add(&huge.live_bytes, (add - sub) << PAGE_SHIFT,
+			   __ATOMIC_RELAXED);
+}
+
+static struct page *huge_alloc_pages(size_t n, size_t align)
+{
+	struct page *page = heap_alloc_pages(n, align, -1);
+
+	if (page)
+		return page;
+	heap_flush();
+	return heap_alloc_pages(n, align, -1);
+}
+
+void *huge_alloc(size_t size, size_t align, bool zero)
+{
+	size_t n = pages_for(size);
+	struct page *page;
+
+	if (size > PTRDIFF_MAX)
+		return NULL;
+	page = huge_alloc_pages(n, max(align, PAGE_SIZE));
+	if (!page)
+		return NULL;
+	if (zero)
+		clear_pages(page, n, word_high(page_word(page)) & RUN_DIRTY);
+	__atomic_fetch_add(&huge.nr_alloc, 1, __ATOMIC_RELAXED);
+	huge_count_size(n, 0);
+	return page_address(page);
+}
+
+/* The pages come back as clean ones: purged, or mapped afresh when the
+ * kernel would otherwise keep them as a mapping of their own. */
+static bool huge_purge(struct page *page, size_t n)
+{
+	bool moved = word_high(page_word(page)) & RUN_MOVED;
+
+	if (moved && remap_pages(page, n))
+		return true;
+	return n >= SECTION_PAGES &&
+	       os_purge(page_address(page), n << PAGE_SHIFT);
+}
+
+void huge_free(struct page *page)
+{
+	size_t n = page->nr_pages;
+
+	__atomic_fetch_add(&huge.nr_free, 1, __ATOMIC_RELAXED);
+	huge_count_size(0, n);
+	if (huge_purge(page, n))
+		free_clean_pages(page, n);
+	else
+		heap_free_pages(page, n);
+}
+
+static void *huge_shrink(struct page *page, size_t old_n, size_t n)
+{
+	page->nr_pages = (uint32_t)n;
+	free_pages_exact(NULL, page + n, old_n - n);
+	huge_count_size(n, old_n);
+	return page_address(page);
+}
+
+/* Another place for the block, with its page tables moved there. */
+static void *huge_move(struct page *page, size_t n)
+{
+	size_t old_n = page->nr_pages;
+	struct page *to;
+	uint64_t word;
+
+	if (old_n < MOVE_MIN_PAGES || os.page_size != PAGE_SIZE)
+		return NULL;
+	to = huge_alloc_pages(n, PAGE_SIZE);
+	if (!to)
+		return NULL;
+	if (!os_move(page_address(page), page_address(to),
+		     old_n << PAGE_SHIFT)) {
+		/* It may have unmapped the target before it failed; without
+		 * a mapping these pages are lost. */
+		if (remap_pages(to, old_n))
+			free_clean_pages(to, n);
+		return NULL;
+	}
+	word = page_word(to);
+	page_set_word(to, word | (uint64_t)(RUN_MOVED | RUN_DIRTY) <<
+				 PAGE_HIGH_SHIFT);
+	/* What is left at the old place reads as zero. */
+	free_clean_pages(page, old_n);
+	huge_count_size(n, old_n);
+	return page_address(to);
+}
+
+void *huge_resize(struct page *page, size_t size)
+{
+	size_t n = pages_for(size), old_n = page->nr_pages;
+
+	if (n == old_n)
+		return page_address(page);
+	if (n < old_n)
+		return huge_shrink(page, old_n, n);
+	if (extend_pages_exact(page, old_n, n)) {
+		page->nr_pages = (uint32_t)n;
+		huge_count_size(n, old_n);
+		return page_address(page);
+	}
+	return huge_move(page, n);
+}
+
+void huge_count(struct huge_counts *counts)
+{
+	counts->nr_alloc = __atomic_load_n(&huge.nr_alloc, __ATOMIC_RELAXED);
+	counts->nr_free = __atomic_load_n(&huge.nr_free, __ATOMIC_RELAXED);
+	counts->live_bytes = __atomic_load_n(&huge.live_bytes,
+					     __ATOMIC_RELAXED);
+	counts->nr_live = counts->nr_alloc - counts->nr_free;
+}

@@ -1,0 +1,33 @@
+/*
+ * huge - blocks larger than all classes, and those whose alignment no class
+ * has: runs of any number of pages, straight from the page allocator.
+ *
+ * 1. They start on a page; their length is in the first page's nr_pages.
+ * 2. They grow into the free pages behind them; else their page tables
+ *    move, and their bytes are copied only where that cannot be.
+ * 3. A freed block of a section and more goes back to the kernel at once, as
+ *    glibc's do; smaller ones wait for the next request, or for reclaim.
+ */
+#ifndef ZBM_HUGE_H
+#define ZBM_HUGE_H
+
+#include "malloc/malloc.h"
+
+/* `align` is a power of two. `zero`: all bytes are 0. NULL without memory,
+ * errno is the caller's. */
+void *huge_alloc(size_t size, size_t align, bool zero);
+void huge_free(struct page *page);
+
+/* The block with room for `size` bytes, perhaps elsewhere; NULL: it could
+ * neither grow nor move, and is as it was. */
+void *huge_resize(struct page *page, size_t size);
+
+/* Calls and live bytes so far. */
+struct huge_counts {
+	uint64_t nr_alloc, nr_free;
+	size_t live_bytes, nr_live;
+};
+
+void huge_count(struct huge_counts *counts);
+
+#endif

@@ -1,0 +1,91 @@
+#include "malloc/malloc.h"
+#include "malloc/huge.h"
+#include "mm/page_alloc.h"
+
+cold_path void *mem_no_memory(void)
+{
+	errno = ENOMEM;
+	return NULL;
+}
+
+/* An object of a small class. Without memory: once more after this thread
+ * has given back what it caches. */
+static void *alloc_small(unsigned int class)
+{
+	void *p = heap_alloc_small(class);
+
+	if (unlikely(!p)) {
+		heap_flush();
+		p = heap_alloc_small(class);
+	}
+	return p;
+}
+
+static void *alloc_run(unsigned int class, bool *dirty)
+{
+	void *p = heap_alloc_run(class, dirty);
+
+	if (unlikely(!p)) {
+		heap_flush();
+		p = heap_alloc_run(class, dirty);
+	}
+	return p;
+}
+
+static void *mem_alloc(size_t size)
+{
+	bool dirty;
+
+	if (size <= SMALL_MAX)
+		return alloc_small(size_class_of(size));
+	if (size <= CLASS_MAX)
+		return alloc_run(size_class_of(size), &dirty);
+	return huge_alloc(size, PAGE_SIZE, false);
+}
+
+never_inline void *mem_malloc_slow(size_t size)
+{
+	void *p = NULL;
+
+	if (likely(heap_start()))
+		p = mem_alloc(size);
+	return likely(p) ? p : mem_no_memory();
+}
+
+static void *alloc_run_zeroed(unsigned int class)
+{
+	size_t n = size_classes[class].size >> PAGE_SHIFT;
+	bool dirty;
+	void *p = alloc_run(class, &dirty);
+
+	if (p)
+		clear_pages(pfn_to_page(address_to_pfn(p)), n, dirty);
+	return p;
+}
+
+void *mem_calloc(size_t n, size_t size)
+{
+	size_t total;
+	void *p;
+
+	if (unlikely(__builtin_mul_overflow(n, size, &total)))
+		return mem_no_memory();
+	if (total <= SMALL_MAX) {
+		p = mem_malloc(total);
+		/* Whole words: the last one may be read as a whole. */
+		return p ? memset(p, 0, align_up(total, MIN_ALIGN)) : NULL;
+	}
+	if (!heap_start())
+		return mem_no_memory();
+	p = total <= CLASS_MAX ? alloc_run_zeroed(size_class_of(total)) :
+				 huge_alloc(total, PAGE_SIZE, true);
+	return likely(p) ? p : mem_no_memory();
+}
+
+size_t mem_good_size(size_t size)
+{
+	if (size <= CLASS_MAX)
+		return heap_start() ? size_classes[size_class_of(size)].size :
+				      size;
+	return size > PTRDIFF_MAX ? size : align_up(size, PAGE_SIZE);
+}

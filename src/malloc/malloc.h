@@ -1,0 +1,89 @@
+/*
+ * malloc - what the names of the C library mean here.
+ *
+ * 1. Sizes up to SMALL_MAX are objects of slabs; up to CLASS_MAX runs of a
+ *    class; above, runs of any number of pages (huge.h).
+ * 2. A failure is NULL (or an error number, where the standard says so) with
+ *    errno ENOMEM or EINVAL; a success leaves errno alone, free always.
+ * 3. A pointer is decoded once, by mem_block_of; what is not the start of a
+ *    live block is another allocator's (foreign.h) or ends the process with
+ *    a message (fault.h).
+ */
+#ifndef ZBM_MALLOC_H
+#define ZBM_MALLOC_H
+
+#include "heap/heap.h"
+#include <malloc.h>
+#include <stdio.h>
+
+void *mem_malloc_slow(size_t size);
+void mem_free_slow(void *p);
+
+/* malloc(3); 0 counts as 1. Every pointer is 16-byte aligned. */
+static force_inline void *mem_malloc(size_t size)
+{
+	size_t bin = 0;
+	void *p;
+
+	if (likely(size <= LOOKUP_MAX))
+		bin = size_class_bins[(size + MIN_ALIGN - 1) / MIN_ALIGN];
+	/* Bin 0 is always empty. */
+	p = bin_pop(heap_bin(thread_heap(), bin));
+	return likely(p) ? p : mem_malloc_slow(size);
+}
+
+/* free(3) */
+static force_inline void mem_free(void *p)
+{
+	if (unlikely(!heap_free_fast(p)))
+		mem_free_slow(p);
+}
+
+/* calloc(3) */
+void *mem_calloc(size_t n, size_t size);
+
+/* realloc(3), reallocarray(3); size 0 frees, as glibc's does. */
+void *mem_realloc(void *p, size_t size);
+void *mem_reallocarray(void *p, size_t n, size_t size);
+
+/* NetBSD's reallocarr(3): *ptrp is replaced; 0 or an error number. */
+int mem_reallocarr(void *ptrp, size_t n, size_t size);
+
+/* FreeBSD's reallocf(3): frees the block when it fails. */
+void *mem_reallocf(void *p, size_t size);
+
+/* posix_memalign(3) and its relatives. */
+void *mem_memalign(size_t align, size_t size);
+void *mem_aligned_alloc(size_t align, size_t size);
+int mem_posix_memalign(void **out, size_t align, size_t size);
+void *mem_valloc(size_t size);
+void *mem_pvalloc(size_t size);
+
+/* malloc_usable_size(3); all of it may be written. NULL has 0. */
+size_t mem_usable_size(void *p);
+
+/* Darwin's malloc_good_size(3): what a request of this size gets. */
+size_t mem_good_size(size_t size);
+
+/* malloc_trim(3): 1 when memory went back. */
+int mem_trim(size_t pad);
+
+void mem_stats(void);				/* malloc_stats(3) */
+int mem_info(int options, FILE *stream);	/* malloc_info(3) */
+struct mallinfo2 mem_mallinfo2(void);		/* mallinfo2(3) */
+int mem_mallopt(int param, int value);		/* mallopt(3) */
+
+/* A live block. */
+struct block {
+	struct page *page;	/* of its start */
+	uint64_t word;
+	size_t size;		/* usable bytes */
+};
+
+/* False: not the start of a live block of ours. */
+bool mem_block_of(const void *p, struct block *block);
+
+/* errno = ENOMEM; NULL. */
+void *mem_no_memory(void);
+
+#endif

@@ -1,0 +1,103 @@
+/*
+ * realloc - a block with another size, in its place where that is possible.
+ *
+ * 1. A small object stays when the new size has its class, or is smaller but
+ *    not less than half of it: giving back less is not worth the copy.
+ * 2. Runs and huge blocks grow and shrink in place, or move (huge.h).
+ * 3. When it fails the old block is as it was.
+ */
+#include "malloc/foreign.h"
+#include "malloc/huge.h"
+
+static void *realloc_copy(void *p, size_t old_size, size_t size)
+{
+	void *q = mem_malloc(size);
+
+	if (unlikely(!q))
+		return NULL;
+	memcpy(q, p, min(old_size, size));
+	mem_free(p);
+	return q;
+}
+
+static bool size_stays(const struct block *block, size_t size)
+{
+	return size <= block->size && size >= block->size / 2;
+}
+
+static void *realloc_block(void *p, const struct block *block, size_t size)
+{
+	void *q = NULL;
+
+	if (size > PTRDIFF_MAX)
+		return mem_no_memory();
+	if (word_class(block->word) < 0 && size > CLASS_MAX)
+		q = huge_resize(block->page, size);
+	else if (size_stays(block, size))
+		q = p;
+	return q ? q : realloc_copy(p, block->size, size);
+}
+
+static cold_path void *realloc_other(void *p, size_t size)
+{
+	void *q;
+
+	if (vm_contains(p) || !foreign_realloc(p, size, &q))
+		fault_bad_pointer("realloc", p);
+	return q;
+}
+
+void *mem_realloc(void *p, size_t size)
+{
+	struct block block;
+
+	if (!p)
+		return mem_malloc(size);
+	if (unlikely(!mem_block_of(p, &block)))
+		return realloc_other(p, size);
+	if (unlikely(!size)) {
+		mem_free(p);
+		return NULL;
+	}
+	return realloc_block(p, &block, size);
+}
+
+void *mem_reallocarray(void *p, size_t n, size_t size)
+{
+	size_t total;
+
+	if (unlikely(__builtin_mul_overflow(n, size, &total)))
+		return mem_no_memory();
+	return mem_realloc(p, total);
+}
+
+int mem_reallocarr(void *ptrp, size_t n, size_t size)
+{
+	int saved_errno = errno;
+	size_t total;
+	void *p, *q;
+
+	if (__builtin_mul_overflow(n, size, &total))
+		return EOVERFLOW;
+	/* The caller's pointer may have any type. */
+	memcpy(&p, ptrp, sizeof(p));
+	q = mem_realloc(p, total);
+	if (!total) {
+		mem_free(q);
+		q = NULL;
+	} else if (!q) {
+		errno = saved_errno;
+		return ENOMEM;
+	}
+	memcpy(ptrp, &q, sizeof(q));
+	return 0;
+}
+
+void *mem_reallocf(void *p, size_t size)
+{
+	void *q = mem_realloc(p, size);
+
+	if (!q && size)
+		mem_free(p);
+	return q;
+}

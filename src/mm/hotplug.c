@@ -1,0 +1,258 @@
+#include "mm/hotplug.h"
+#include "mm/buddy.h"
+#include "mm/meta.h"
+#include "os/os.h"
+
+/* The first section starts behind a pageblock that is never used: pfn 0
+ * ends lists, and a small negative offset from the first object is caught. */
+#define FIRST_PFN	PAGEBLOCK_PAGES
+
+/* Metadata that comes with this much memory: 128 bytes for 8 KiB of the
+ * smallest objects. */
+#define META_PER_MEMORY	64	/* bytes */
+
+struct lock hotplug_lock = LOCK_INITIALIZER(LOCK_HOTPLUG);
+uint32_t nr_online_sections;
+
+static size_t section_room(uint32_t index)
+{
+	return section_nr_pages(index) - vm.sections[index].online;
+}
+
+/* Gives the next untouched section to the zone. */
+static bool section_open(struct zone *zone, uint32_t index)
+{
+	struct section *section = &vm.sections[index];
+
+	ASSERT(index == nr_online_sections);
+	if (index >= vm.nr_sections || !memmap_online_section(index))
+		return false;
+	section->zone = zone;
+	memset(section->migratetype, MIGRATE_MOVABLE,
+	       sizeof(section->migratetype));
+	/* What is never used counts as handed out. */
+	section->online = index ? 0 : FIRST_PFN;
+	nr_online_sections++;
+	return true;
+}
+
+/* Commits n more pages of the section. They are not yet free. */
+static bool section_commit(struct zone *zone, uint32_t index, size_t n)
+{
+	struct section *section = &vm.sections[index];
+	size_t start = ((size_t)index << SECTION_ORDER) + section->online;
+
+	ASSERT(n <= section_room(index));
+	/* Pages without descriptors for their slabs would be of no use. */
+	if (!meta_reserve((n << PAGE_SHIFT) / META_PER_MEMORY))
+		return false;
+	if (n && !os_commit(pfn_to_address(start), n << PAGE_SHIFT))
+		return false;
+	lock_acquire(&zone->lock);
+	section->online += (uint32_t)n;
+	zone->managed += n;
+	zone->nr_grown += n;
+	lock_release(&zone->lock);
+	return true;
+}
+
+/* Commits n more pages and frees them as blocks of the migrate type. */
+static bool section_grow(struct zone *zone, uint32_t index, size_t n,
+			 enum migratetype type)
+{
+	uint32_t start = (index << SECTION_ORDER) + vm.sections[index].online;
+
+	if (!section_commit(zone, index, n))
+		return false;
+	lock_acquire(&zone->lock);
+	for (uint32_t pfn = start; pfn < start + n; pfn += PAGEBLOCK_PAGES)
+		pageblock_set_migratetype(pfn, type);
+	buddy_free(zone, start, n);
+	lock_release(&zone->lock);
+	return true;
+}
+
+/* How many pages the section must grow to hold an aligned block of the
+ * order; 0: it cannot. */
+static size_t section_need(uint32_t index, unsigned int order)
+{
+	size_t online = vm.sections[index].online;
+	size_t end = align_up(online, 1UL << order) + (1UL << order);
+
+	if (end > section_nr_pages(index))
+		return 0;
+	return align_up(end - online, PAGEBLOCK_PAGES);
+}
+
+/* The zone's first section that can grow by such a block, else a new one. */
+static uint32_t zone_section_to_grow(struct zone *zone, unsigned int order)
+{
+	uint32_t index = zone->first_partial;
+
+	for (; index < nr_online_sections; index++) {
+		if (vm.sections[index].zone != zone ||
+		    section_room(index) == 0) {
+			zone->first_partial += index == zone->first_partial;
+			continue;
+		}
+		if (section_need(index, order))
+			return index;
+	}
+	return section_open(zone, index) ? index : UINT32_MAX;
+}
+
+static bool zone_has_block(struct zone *zone, unsigned int order)
+{
+	bool found = false;
+
+	lock_acquire(&zone->lock);
+	for (; order < NR_PAGE_ORDERS && !found; order++)
+		found = zone->free_area[order].nr_free > 0;
+	lock_release(&zone->lock);
+	return found;
+}
+
+static bool zone_grow_locked(struct zone *zone, unsigned int order,
+			     enum migratetype type)
+{
+	uint32_t index = zone_section_to_grow(zone, order);
+	size_t need, chunk;
+
+	if (index == UINT32_MAX)
+		return false;
+	need = section_need(index, order);
+	if (!need)
+		return false;
+	chunk = max(align_down(zone->managed / 8, PAGEBLOCK_PAGES), need);
+	chunk = min(chunk, section_room(index));
+	return section_grow(zone, index, chunk, type) ||
+	       (chunk > need && section_grow(zone, index, need, type));
+}
+
+bool zone_grow(struct zone *zone, unsigned int order, enum migratetype type)
+{
+	bool grown;
+
+	lock_acquire(&hotplug_lock);
+	/* Somebody else may have grown it while we waited. */
+	grown = zone_has_block(zone, order) ||
+		zone_grow_locked(zone, order, type);
+	lock_release(&hotplug_lock);
+	return grown;
+}
+
+bool section_grow_at(struct zone *zone, uint32_t pfn, size_t n)
+{
+	uint32_t index = pfn >> SECTION_ORDER;
+	bool grown = false;
+
+	n = align_up(n, PAGEBLOCK_PAGES);
+	lock_acquire(&hotplug_lock);
+	if (index == nr_online_sections)
+		section_open(zone, index);
+	if (index < nr_online_sections && vm.sections[index].zone == zone &&
+	    (index << SECTION_ORDER) + vm.sections[index].online == pfn &&
+	    section_room(index) >= n)
+		grown = section_grow(zone, index, n, MIGRATE_MOVABLE);
+	lock_release(&hotplug_lock);
+	return grown;
+}
+
+/* All that is online of the section is free, or nothing is online. Section 0
+ * has a pageblock that is never free. */
+static bool section_is_free(struct zone *zone, uint32_t index)
+{
+	struct section *section = &vm.sections[index];
+
+	if (index >= nr_online_sections)
+		return true;
+	return section->zone == zone && section->nr_free == section->online;
+}
+
+/* The first of n neighbouring free sections; UINT32_MAX: none. */
+static uint32_t find_free_sections(struct zone *zone, uint32_t n)
+{
+	uint32_t run = 0;
+
+	for (uint32_t i = 0; i < vm.nr_sections; i++) {
+		run = section_is_free(zone, i) ? run + 1 : 0;
+		if (run == n)
+			return i + 1 - n;
+		/* From the frontier on all are free. */
+		if (i >= nr_online_sections && i + 1 - run + n > vm.nr_sections)
+			break;
+	}
+	return UINT32_MAX;
+}
+
+/* Commits the first n pages of the section, which is free or untouched. */
+static bool section_claim(struct zone *zone, uint32_t index, size_t n)
+{
+	struct section *section = &vm.sections[index];
+
+	if (index >= nr_online_sections && !section_open(zone, index))
+		return false;
+	n = align_up(n, PAGEBLOCK_PAGES);
+	return section->online >= n ||
+	       section_commit(zone, index, n - section->online);
+}
+
+uint32_t zone_alloc_contig(struct zone *zone, size_t n)
+{
+	uint32_t count = (uint32_t)((n + SECTION_PAGES - 1) >> SECTION_ORDER);
+	uint32_t first, taken = 0, pfn, i;
+	size_t end;
+
+	lock_acquire(&hotplug_lock);
+	lock_acquire(&zone->lock);
+	first = find_free_sections(zone, count);
+	if (first == UINT32_MAX)
+		goto none;
+	for (i = first; i < first + count && i < nr_online_sections; i++) {
+		buddy_take_section(zone, i);
+		taken++;
+	}
+	lock_release(&zone->lock);
+
+	pfn = first << SECTION_ORDER;
+	for (i = first; i < first + count; i++) {
+		size_t left = n - ((size_t)(i - first) << SECTION_ORDER);
+
+		if (!section_claim(zone, i, min(left, section_nr_pages(i))))
+			break;
+	}
+
+	lock_acquire(&zone->lock);
+	if (i == first + count) {
+		zone_note_alloc(zone, n);
+		end = ((size_t)(i - 1) << SECTION_ORDER) +
+		      vm.sections[i - 1].online;
+		if (end > pfn + n)
+			buddy_free(zone, pfn + (uint32_t)n, end - (pfn + n));
+		goto out;
+	}
+	/* Refused half way: all that is online goes to the free areas. */
+	for (i = first; i < first + count && i < nr_online_sections; i++)
+		if (vm.sections[i].online)
+			buddy_free(zone, i << SECTION_ORDER,
+				   vm.sections[i].online);
+none:
+	pfn = 0;
+out:
+	lock_release(&zone->lock);
+	lock_release(&hotplug_lock);
+	return pfn;
+}
+
+void zone_free_contig(struct zone *zone, uint32_t pfn, size_t n)
+{
+	lock_assert_held(&zone->lock);
+	while (n) {
+		size_t room = SECTION_PAGES - (pfn & (SECTION_PAGES - 1));
+		size_t step = min(n, room);
+
+		buddy_free(zone, pfn, step);
+		pfn += (uint32_t)step;
+		n -= step;
+	}
+}

@@ -1,0 +1,38 @@
+/*
+ * hotplug - sections come online: how zones grow.
+ *
+ * 1. A section is online from its start up to section->online pages; it
+ *    grows forward in multiples of a pageblock and never shrinks, so the
+ *    number of mappings stays small.
+ * 2. A zone grows by an eighth of its size, at least by a pageblock and at
+ *    most by a section; by what the request needs when the kernel refuses
+ *    more.
+ * 3. Requests larger than a section take neighbouring sections whole.
+ * 4. The section table and the frontier are under hotplug_lock, which is
+ *    held over the system calls; zone locks are not.
+ */
+#ifndef ZBM_HOTPLUG_H
+#define ZBM_HOTPLUG_H
+
+#include "mm/memmap.h"
+
+extern struct lock hotplug_lock;
+
+/* Sections below this index belong to a zone. */
+extern uint32_t nr_online_sections;
+
+/* Lets the zone have a free block of at least `order`. False: refused. */
+bool zone_grow(struct zone *zone, unsigned int order, enum migratetype type);
+
+/* n pages, any number, from the start of neighbouring free sections; their
+ * words are 0. Returns the first pfn, 0: refused. */
+uint32_t zone_alloc_contig(struct zone *zone, size_t n);
+
+/* Gives n pages back, in any number of sections of the zone. */
+void zone_free_contig(struct zone *zone, uint32_t pfn, size_t n);
+
+/* The section holds `pfn`, its online part ends there, and it grows by at
+ * least n pages. False: refused, or it has no room. */
+bool section_grow_at(struct zone *zone, uint32_t pfn, size_t n);
+
+#endif

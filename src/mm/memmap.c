@@ -1,0 +1,159 @@
+#include "mm/memmap.h"
+#include "base/bitmap.h"
+#include "base/options.h"
+#include "os/os.h"
+
+struct vm vm;
+
+static size_t memmap_pages_size(size_t window)
+{
+	return align_up((window >> PAGE_SHIFT) * sizeof(struct page),
+			SECTION_PAGES * sizeof(struct page));
+}
+
+static size_t memmap_sections_size(size_t window)
+{
+	return align_up((window + SECTION_SIZE - 1) / SECTION_SIZE *
+			sizeof(struct section), 1UL << 16);
+}
+
+static bool memmap_reserve(size_t window)
+{
+	/* The slack for alignment must not eat a small address space. */
+	size_t align = min(max((1UL << log2_floor(window)) / 16,
+			       PAGEBLOCK_SIZE), MAX_ALIGN);
+	size_t pages = memmap_pages_size(window);
+	size_t sections = memmap_sections_size(window);
+	char *map = os_reserve(pages + sections, 1UL << 16, true);
+	void *base;
+
+	if (!map)
+		return false;
+	base = os_reserve(window, align, false);
+	if (!base) {
+		os_release(map, pages + sections);
+		return false;
+	}
+	vm = (struct vm){
+		.base = (uintptr_t)base,
+		.size = window,
+		.mem_map = (void *)map,
+		.key = os.random,
+		.sections = (void *)(map + pages),
+		.nr_sections = (uint32_t)((window + SECTION_SIZE - 1) /
+					  SECTION_SIZE),
+		.nr_pages = window >> PAGE_SHIFT,
+		.base_align = align,
+		.map_size = pages + sections,
+	};
+	return true;
+}
+
+/*
+ * Under RLIMIT_AS the window must leave room for what the program maps
+ * itself, and for the alignment that the reservation cuts off again.
+ */
+static size_t memmap_window(size_t wanted)
+{
+	size_t left = os_address_space_left();
+	size_t window = wanted ? wanted : WINDOW_MAX_SIZE;
+
+	window = min(window, WINDOW_MAX_SIZE);
+	if (left != SIZE_MAX)
+		window = min(window, left / 4 * 3);
+	return max(align_down(window, PAGEBLOCK_SIZE), WINDOW_MIN_SIZE);
+}
+
+/* A system that gives huge pages to everybody would make the smallest
+ * process 2 MiB larger: `auto` keeps them from the first section. */
+void memmap_advise_hugepage(size_t pfn, size_t n)
+{
+	size_t end = pfn + n;
+
+	if (options.thp == THP_AUTO)
+		end = min(end, SECTION_PAGES);
+	if (pfn < end)
+		os_hugepage(pfn_to_address(pfn), (end - pfn) << PAGE_SHIFT,
+			    options.thp == THP_ALWAYS);
+}
+
+bool memmap_init(size_t wanted)
+{
+	size_t window = memmap_window(wanted);
+
+	while (!memmap_reserve(window)) {
+		if (window == WINDOW_MIN_SIZE)
+			return false;
+		window = max(align_down(window / 2, PAGEBLOCK_SIZE),
+			     WINDOW_MIN_SIZE);
+	}
+	memmap_advise_hugepage(0, vm.nr_pages);
+	return true;
+}
+
+static bool memmap_commit(void *from, size_t size)
+{
+	uintptr_t start = align_down((uintptr_t)from, os.page_size);
+	uintptr_t end = align_up((uintptr_t)from + size, os.page_size);
+
+	return os_commit((void *)start, end - start);
+}
+
+bool memmap_online_section(uint32_t index)
+{
+	return memmap_commit(&vm.sections[index], sizeof(struct section)) &&
+	       memmap_commit(pfn_to_page(index << SECTION_ORDER),
+			     section_nr_pages(index) * sizeof(struct page));
+}
+
+/* The part of [pfn, pfn + n) that lies in the pageblock of `pfn`. */
+#define dirty_for_each_block(pfn, n, block, start, step) \
+	for (; (n) && ((start) = (pfn) & (PAGEBLOCK_PAGES - 1), \
+		       (step) = min((n), PAGEBLOCK_PAGES - (start)), \
+		       (block) = pfn_to_pageblock(pfn), true); \
+	     (pfn) += (step), (n) -= (step))
+
+static struct pageblock *pfn_to_pageblock(size_t pfn)
+{
+	return &pfn_to_section(pfn)->pageblock[pfn >> PAGEBLOCK_ORDER &
+					       (SECTION_PAGEBLOCKS - 1)];
+}
+
+void dirty_set(size_t pfn, size_t n)
+{
+	struct pageblock *block;
+	size_t start, step;
+
+	dirty_for_each_block(pfn, n, block, start, step)
+		bitmap_set_range(block->dirty, start, step);
+}
+
+void dirty_clear(size_t pfn, size_t n)
+{
+	struct pageblock *block;
+	size_t start, step;
+
+	dirty_for_each_block(pfn, n, block, start, step)
+		bitmap_clear_range(block->dirty, start, step);
+}
+
+size_t dirty_count(size_t pfn, size_t n)
+{
+	struct pageblock *block;
+	size_t start, step, count = 0;
+
+	dirty_for_each_block(pfn, n, block, start, step)
+		count += bitmap_count_range(block->dirty, start, step);
+	return count;
+}
+
+bool dirty_any(size_t pfn, size_t n)
+{
+	struct pageblock *block;
+	size_t start, step;
+
+	dirty_for_each_block(pfn, n, block, start, step)
+		if (bitmap_any_in_range(block->dirty, start, step))
+			return true;
+	return false;
+}

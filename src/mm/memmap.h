@@ -1,0 +1,112 @@
+/*
+ * memmap - the window, the map of its pages and the table of its sections.
+ *
+ * 1. One contiguous reservation is all memory that is ever handed out, and
+ *    nothing else of the process lies inside: "is this pointer ours" is one
+ *    subtraction and one compare.
+ * 2. mem_map has a struct page for each page of the window. All of it may be
+ *    read at any time; the entries of a section become writable when the
+ *    section is first used. What was never written reads as PAGE_NONE.
+ * 3. The window's base is aligned so that blocks of every order are
+ *    naturally aligned addresses (vm.base_align, at least 2 MiB).
+ */
+#ifndef ZBM_MEMMAP_H
+#define ZBM_MEMMAP_H
+
+#include "mm/mmzone.h"
+
+struct vm {
+	uintptr_t base;		/* of the window; 0 before memmap_init */
+	size_t size;		/* bytes; 0 before memmap_init */
+	struct page *mem_map;
+	uint64_t key;		/* secret; marks freed small objects */
+	struct section *sections;
+	uint32_t nr_sections;
+	size_t nr_pages;
+	size_t base_align;	/* bytes, a power of two */
+	size_t map_size;	/* bytes of mem_map and sections, reserved */
+};
+
+extern struct vm vm;
+
+/* Reserves; false when not even the smallest window can be had. */
+bool memmap_init(size_t wanted);
+
+/* Makes the entries of a section writable; false when refused. */
+bool memmap_online_section(uint32_t index);
+
+/* Tells the kernel what the option thp says of these pages. */
+void memmap_advise_hugepage(size_t pfn, size_t n);
+
+/* Pages of the section; only the window's last one can be short. */
+static inline size_t section_nr_pages(uint32_t index)
+{
+	size_t start = (size_t)index << SECTION_ORDER;
+
+	return min(SECTION_PAGES, vm.nr_pages - start);
+}
+
+static inline bool vm_contains(const void *p)
+{
+	return (uintptr_t)p - vm.base < vm.size;
+}
+
+static inline struct page *pfn_to_page(uint32_t pfn)
+{
+	return &vm.mem_map[pfn];
+}
+
+static inline uint32_t page_to_pfn(const struct page *page)
+{
+	return (uint32_t)(page - vm.mem_map);
+}
+
+static inline void *pfn_to_address(size_t pfn)
+{
+	return (void *)(vm.base + (pfn << PAGE_SHIFT));
+}
+
+/* `p` lies in the window. */
+static inline uint32_t address_to_pfn(const void *p)
+{
+	return (uint32_t)(((uintptr_t)p - vm.base) >> PAGE_SHIFT);
+}
+
+static inline void *page_address(const struct page *page)
+{
+	return pfn_to_address(page_to_pfn(page));
+}
+
+static inline struct section *pfn_to_section(size_t pfn)
+{
+	return &vm.sections[pfn >> SECTION_ORDER];
+}
+
+static inline struct zone *page_zone(const struct page *page)
+{
+	return pfn_to_section(page_to_pfn(page))->zone;
+}
+
+static inline enum migratetype pageblock_migratetype(uint32_t pfn)
+{
+	return pfn_to_section(pfn)->migratetype[pfn >> PAGEBLOCK_ORDER &
+						(SECTION_PAGEBLOCKS - 1)];
+}
+
+static inline void pageblock_set_migratetype(uint32_t pfn,
+					     enum migratetype type)
+{
+	pfn_to_section(pfn)->migratetype[pfn >> PAGEBLOCK_ORDER &
+		(SECTION_PAGEBLOCKS - 1)] = (uint8_t)type;
+}
+
+/*
+ * The dirty bits of [pfn, pfn + n), which may span sections. The caller
+ * holds the zone lock, or owns the pages and only reads.
+ */
+void dirty_set(size_t pfn, size_t n);
+void dirty_clear(size_t pfn, size_t n);
+size_t dirty_count(size_t pfn, size_t n);
+bool dirty_any(size_t pfn, size_t n);
+
+#endif

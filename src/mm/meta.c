@@ -1,0 +1,98 @@
+#include "mm/meta.h"
+#include "os/os.h"
+
+/* One step of the commit frontier, bytes: at most this much is charged and
+ * not used. */
+#define META_CHUNK	(256UL << 10)
+
+struct meta meta = { .lock = LOCK_INITIALIZER(LOCK_META) };
+
+/*
+ * The largest need is 128 bytes for a slab of 8 KiB; a 16th of the window
+ * leaves room for heaps and sheaves.
+ */
+bool meta_init(size_t window)
+{
+	size_t size = align_up(window / 16, META_CHUNK);
+	char *base;
+
+	size = min(max(size, 16 * META_CHUNK), 1UL << 38);
+	while (!(base = os_reserve(size, 1UL << 16, true))) {
+		if (size == META_CHUNK)
+			return false;
+		size = max(align_down(size / 2, META_CHUNK), META_CHUNK);
+	}
+	meta.base = base;
+	meta.size = size;
+	meta.used = META_UNIT;	/* handle 0 names nothing */
+	return true;
+}
+
+static bool meta_commit(size_t end)
+{
+	size_t want = align_up(end, META_CHUNK);
+
+	if (end <= meta.committed)
+		return true;
+	if (want > meta.size ||
+	    !os_commit(meta.base + meta.committed, want - meta.committed))
+		return false;
+	meta.committed = want;
+	return true;
+}
+
+bool meta_reserve(size_t size)
+{
+	bool ok;
+
+	lock_acquire(&meta.lock);
+	ok = meta_commit(meta.used + size);
+	lock_release(&meta.lock);
+	return ok;
+}
+
+static void *meta_cut(size_t size)
+{
+	/* A cache line never holds two objects; a page's worth is aligned. */
+	size_t start = align_up(meta.used, min(size, PAGE_SIZE));
+	size_t end = start + size;
+
+	if (!meta_commit(end))
+		return NULL;
+	meta.used = end;
+	return meta.base + start;
+}
+
+void *meta_alloc(size_t size)
+{
+	unsigned int order = meta_order(size);
+	void *p;
+
+	ASSERT(size <= META_MAX_SIZE);
+	size = (size_t)META_UNIT << order;
+	lock_acquire(&meta.lock);
+	p = meta.free[order];
+	if (p) {
+		meta.free[order] = *(void **)p;
+		*(void **)p = NULL;
+	} else {
+		p = meta_cut(size);
+	}
+	if (p)
+		meta.in_use += size;
+	lock_release(&meta.lock);
+	return p;
+}
+
+void meta_free(void *p, size_t size)
+{
+	unsigned int order = meta_order(size);
+
+	size = (size_t)META_UNIT << order;
+	memset(p, 0, size);
+	lock_acquire(&meta.lock);
+	*(void **)p = meta.free[order];
+	meta.free[order] = p;
+	meta.in_use -= size;
+	lock_release(&meta.lock);
+}

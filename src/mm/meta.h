@@ -1,0 +1,59 @@
+/*
+ * meta - memory for the allocator's own structures, never for users.
+ *
+ * 1. It comes from a reservation of its own, cut from the front and
+ *    committed as it grows; it is never given back to the kernel.
+ * 2. Sizes are powers of two from 64 bytes; what is freed waits in a list
+ *    of its size for the next of that size.
+ * 3. An object can be named by 32 bits: its distance from the base in units
+ *    of 64 bytes. Handle 0 names nothing.
+ * 4. Every call may fail (NULL): commit limits hold for metadata too.
+ */
+#ifndef ZBM_META_H
+#define ZBM_META_H
+
+#include "base/lock.h"
+#include "base/param.h"
+
+#define META_UNIT	64	/* bytes; the smallest object */
+#define META_MAX_SIZE	(1UL << 20)	/* bytes; the largest object */
+#define META_ORDERS	15	/* 64 bytes to 1 MiB */
+
+struct meta {
+	struct lock lock;
+	char *base;
+	size_t size;		/* bytes reserved */
+	size_t committed;	/* bytes */
+	size_t used;		/* bytes cut */
+	size_t in_use;		/* bytes of live objects */
+	void *free[META_ORDERS];
+};
+
+extern struct meta meta;
+
+bool meta_init(size_t window);
+
+/* Commits ahead, so that `size` more bytes can be cut. False: refused. */
+bool meta_reserve(size_t size);
+
+/* Zeroed when it is fresh and when it is recycled. */
+void *meta_alloc(size_t size);
+void meta_free(void *p, size_t size);
+
+static inline void *meta_pointer(uint32_t handle)
+{
+	return meta.base + (size_t)handle * META_UNIT;
+}
+
+static inline uint32_t meta_handle(const void *p)
+{
+	return (uint32_t)((size_t)((const char *)p - meta.base) / META_UNIT);
+}
+
+/* Rounds up to what meta_alloc hands out. */
+static inline unsigned int meta_order(size_t size)
+{
+	return size <= META_UNIT ? 0 : log2_ceil(size) - log2_floor(META_UNIT);
+}
+
+#endif

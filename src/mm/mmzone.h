@@ -1,0 +1,234 @@
+/*
+ * mmzone - the nouns of the page allocator: page, pageblock, section, zone,
+ * zonelist, node.
+ *
+ * 1. The window is cut into sections of 64 MiB; each belongs to one zone of
+ *    one node. A zone's free pages lie in its free areas, by order and by
+ *    migrate type; or in the per-thread lists (pcp) of its node's threads.
+ * 2. A page's word says what it is, and it is the only thing that free()
+ *    has to read:
+ *
+ *	bits  0-12  bin offset in a heap; 0 unless a slab of small objects
+ *	bits 13-18  node
+ *	bits 20-22  enum page_type
+ *	bits 24-31  slab, run: size class + 1; free blocks: order | type << 5
+ *	bits 32-63  slab: its descriptor; run, pcp: enum run_state bits
+ *
+ *    All pages of a slab carry the slab's word. Of a run and of a free
+ *    block only the first page does; the word of their other pages is 0.
+ * 3. Words are written by the owner of the page, and read by anybody (a
+ *    neighbour that looks for a buddy, a wrong free): relaxed atomics.
+ */
+#ifndef ZBM_MMZONE_H
+#define ZBM_MMZONE_H
+
+#include "base/lock.h"
+#include "base/param.h"
+
+enum page_type {
+	PAGE_NONE,	/* not ours, not yet, or not the first page */
+	PAGE_BUDDY,	/* heads a free block */
+	PAGE_PCP,	/* heads a block on a per-thread list */
+	PAGE_ISOLATED,	/* heads a free block that is being purged */
+	PAGE_SLAB,
+	PAGE_RUN,	/* heads a run of pages: one object */
+};
+
+enum run_state {
+	RUN_CACHED = 1,	/* free, in a sheaf */
+	RUN_DIRTY = 2,	/* used before: its pages may not be zero */
+	RUN_MOVED = 4,	/* its page tables came by os_move */
+};
+
+struct page {
+	uint64_t word;
+	union {
+		struct {
+			uint32_t next, prev;	/* pfns, in a free list */
+		};
+		uint32_t nr_pages;	/* of a run */
+	};
+};
+
+static_assert(sizeof(struct page) == 16, "0.4 % of memory");
+
+#define PAGE_BIN_MASK		0x1fffUL
+#define PAGE_NODE_SHIFT		13
+#define PAGE_NODE_MASK		0x3fUL
+#define PAGE_TYPE_SHIFT		20
+#define PAGE_TYPE_MASK		0x7UL
+#define PAGE_INFO_SHIFT		24
+#define PAGE_INFO_MASK		0xffUL
+#define PAGE_HIGH_SHIFT		32
+
+enum migratetype {
+	MIGRATE_UNMOVABLE,	/* pins its pageblock: slabs of large objects */
+	MIGRATE_RECLAIMABLE,	/* slabs of small objects */
+	MIGRATE_MOVABLE,	/* runs */
+	MIGRATE_PCPTYPES,	/* the types that a pcp keeps */
+	MIGRATE_HIGHATOMIC = MIGRATE_PCPTYPES,
+	MIGRATE_ISOLATE,
+	NR_MIGRATETYPES,
+};
+
+enum zone_type {
+	ZONE_DMA,
+	ZONE_DMA32,
+	ZONE_NORMAL,
+	ZONE_MOVABLE,
+	MAX_NR_ZONES,
+};
+
+/* 2 MiB. `dirty` bit i: page i may hold something else than zeros, and be
+ * resident. It speaks of free pages; an owner's pages count as dirty when
+ * they come back. Under the zone lock. */
+struct pageblock {
+	uint64_t dirty[PAGEBLOCK_PAGES / 64];
+};
+
+/* 64 MiB, or the shorter end of the window. Under the zone lock, but for
+ * `online` and `zone`, which change under the hotplug lock. */
+struct section {
+	struct zone *zone;	/* NULL: not yet anybody's */
+	uint32_t online;	/* pages committed, from its start */
+	uint32_t nr_free;	/* pages in its zone's free areas */
+	uint8_t migratetype[SECTION_PAGEBLOCKS];
+	struct pageblock pageblock[SECTION_PAGEBLOCKS];
+};
+
+/* Dirty blocks stand in front, so that they are reused first. */
+struct free_list {
+	uint32_t first, last;	/* pfns; 0 ends it */
+};
+
+struct free_area {
+	struct free_list list[NR_MIGRATETYPES];
+	size_t nr_free;		/* blocks */
+};
+
+struct zone {
+	/* set when the zone is made, then constant */
+	int node;
+	enum zone_type type;
+	const char *name;
+	struct zone *next;	/* all zones, by node then type */
+
+	/* under the hotplug lock */
+	uint32_t first_partial;	/* no section before it has room to grow */
+
+	/* under lock */
+	alignas(CACHE_LINE) struct lock lock;
+	size_t managed;		/* pages online */
+	size_t nr_free;		/* pages in the free areas */
+	size_t nr_free_dirty;	/* of these, dirty ones */
+	size_t nr_isolated;	/* pages being purged */
+	size_t low_free_dirty;	/* lowest nr_free_dirty since last reclaim */
+	size_t peak_used;	/* most pages ever allocated at once */
+	size_t resident_high;	/* pages; reclaim looks when more may be
+				 * resident */
+	bool over_high;		/* and this says that it should */
+	uint64_t nr_alloc, nr_freed, nr_grown, nr_purged;	/* pages */
+	uint64_t scattered_freed;	/* nr_freed when caches were emptied */
+	uint64_t nr_fallback;	/* blocks taken of another migrate type */
+	struct free_area free_area[NR_PAGE_ORDERS];
+};
+
+struct zonelist {
+	/* in the order of preference; NULL ends it */
+	struct zone *zone[MAX_NUMNODES * MAX_NR_ZONES + 1];
+};
+
+enum { ZONELIST_FALLBACK, ZONELIST_NOFALLBACK, MAX_ZONELISTS };
+
+struct node {
+	int id;
+	struct zone zone[MAX_NR_ZONES];
+	struct zonelist zonelist[MAX_ZONELISTS];
+};
+
+/* NULL: not online. */
+extern struct node *nodes[MAX_NUMNODES];
+extern struct zone *zones;	/* the first; then zone->next */
+
+#define for_each_zone(zone) \
+	for ((zone) = zones; (zone); (zone) = (zone)->next)
+
+static inline size_t zone_used(const struct zone *zone)
+{
+	return zone->managed - zone->nr_free - zone->nr_isolated;
+}
+
+/* Pages that may be resident: handed out, or free and dirty. */
+static inline size_t zone_resident(const struct zone *zone)
+{
+	return zone_used(zone) + zone->nr_free_dirty;
+}
+
+/* Pages were handed out. Under the zone lock. */
+static inline void zone_note_alloc(struct zone *zone, size_t n)
+{
+	zone->nr_alloc += n;
+	zone->peak_used = max(zone->peak_used, zone_used(zone));
+	if (unlikely(zone_resident(zone) > zone->resident_high))
+		__atomic_store_n(&zone->over_high, true, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t page_word(const struct page *page)
+{
+	return __atomic_load_n(&page->word, __ATOMIC_RELAXED);
+}
+
+static inline void page_set_word(struct page *page, uint64_t word)
+{
+	__atomic_store_n(&page->word, word, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t word_make(enum page_type type, int node,
+				 unsigned int info, uint32_t high)
+{
+	return (uint64_t)node << PAGE_NODE_SHIFT |
+	       (uint64_t)type << PAGE_TYPE_SHIFT |
+	       (uint64_t)info << PAGE_INFO_SHIFT |
+	       (uint64_t)high << PAGE_HIGH_SHIFT;
+}
+
+static inline enum page_type word_type(uint64_t word)
+{
+	return word >> PAGE_TYPE_SHIFT & PAGE_TYPE_MASK;
+}
+
+static inline int word_node(uint64_t word)
+{
+	return (int)(word >> PAGE_NODE_SHIFT & PAGE_NODE_MASK);
+}
+
+/* Of slabs and runs: the size class; -1 for a run larger than all classes. */
+static inline int word_class(uint64_t word)
+{
+	return (int)(word >> PAGE_INFO_SHIFT & PAGE_INFO_MASK) - 1;
+}
+
+/* Of free blocks. */
+static inline unsigned int word_order(uint64_t word)
+{
+	return word >> PAGE_INFO_SHIFT & 31;
+}
+
+static inline enum migratetype word_migratetype(uint64_t word)
+{
+	return word >> (PAGE_INFO_SHIFT + 5) & 7;
+}
+
+static inline uint64_t word_free_block(enum page_type type, int node,
+				       unsigned int order,
+				       enum migratetype migratetype)
+{
+	return word_make(type, node, order | (unsigned int)migratetype << 5, 0);
+}
+
+static inline uint32_t word_high(uint64_t word)
+{
+	return (uint32_t)(word >> PAGE_HIGH_SHIFT);
+}
+
+#endif

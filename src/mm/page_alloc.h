@@ -1,0 +1,64 @@
+/*
+ * page_alloc - pages from the zoned buddy allocator.
+ *
+ * 1. A request walks the zonelist of its node. A zone serves it from the
+ *    caller's pcp (small orders of the pcp's zone), from its free areas, or
+ *    by growing; only then the next zone is asked.
+ * 2. When all zones refuse, caches are reclaimed and every pcp is drained,
+ *    and the walk is repeated once.
+ * 3. What is handed out has the word 0 in its first page, but for RUN_DIRTY
+ *    in its high half: all pages may hold old data. Without it the dirty
+ *    bits say which do.
+ * 4. `pcp` may be NULL. Pages that are given back count as dirty.
+ */
+#ifndef ZBM_PAGE_ALLOC_H
+#define ZBM_PAGE_ALLOC_H
+
+#include "mm/memmap.h"
+#include "mm/pcp.h"
+
+/* What one request carries along its way. */
+struct alloc_context {
+	struct pcp *pcp;
+	struct zonelist *zonelist;
+	uint64_t nodemask;		/* bit n: node n may serve */
+	enum zone_type high_zoneidx;	/* the highest zone that may serve */
+	enum migratetype migratetype;
+	int preferred_node;
+};
+
+/* 2^order pages, naturally aligned; NULL when refused. */
+struct page *alloc_pages(struct pcp *pcp, gfp_t gfp, unsigned int order);
+struct page *alloc_pages_nodemask(struct pcp *pcp, gfp_t gfp,
+				  unsigned int order, int node,
+				  uint64_t nodemask);
+void free_pages(struct pcp *pcp, struct page *page, unsigned int order);
+
+/* n pages at a multiple of `align` bytes (a power of two, at least a page);
+ * what the power of two has more goes back at once. */
+struct page *alloc_pages_exact(struct pcp *pcp, gfp_t gfp, size_t n,
+			       size_t align);
+void free_pages_exact(struct pcp *pcp, struct page *page, size_t n);
+
+/* n pages that the kernel has taken the memory of: they read as zero. */
+void free_clean_pages(struct page *page, size_t n);
+
+/* Maps the owner's n pages afresh, as their sections are: they become zero.
+ * False: they are as they were, or without a mapping. */
+bool remap_pages(struct page *page, size_t n);
+
+/* Lets [page, page + old_n) have new_n > old_n pages by taking the free ones
+ * behind it, growing the zone where it ends. False: nothing has changed. */
+bool extend_pages_exact(struct page *page, size_t old_n, size_t new_n);
+
+/* Writes zeros over what may not be zero of the n pages. `dirty`: all of
+ * them, else those with dirty bits. The caller owns the pages. */
+void clear_pages(struct page *page, size_t n, bool dirty);
+
+/* Start: one node online. False: no memory. */
+bool page_alloc_init(void);
+
+/* Aborts when something is wrong in any zone. Slow. */
+void page_alloc_validate(void);
+
+#endif

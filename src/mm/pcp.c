@@ -1,0 +1,203 @@
+#include "mm/pcp.h"
+#include "mm/buddy.h"
+
+static struct {
+	struct lock lock;
+	struct list list;
+} registry = {
+	.lock = LOCK_INITIALIZER(LOCK_PCPS),
+	.list = { &registry.list, &registry.list },
+};
+
+void pcp_register(struct pcp *pcp, struct zone *zone)
+{
+	*pcp = (struct pcp){ .zone = zone, .high = PCP_LOW_HIGH };
+	lock_init(&pcp->lock, LOCK_PCP);
+	list_init(&pcp->link);
+	lock_acquire(&registry.lock);
+	list_add_tail(&registry.list, &pcp->link);
+	lock_release(&registry.lock);
+}
+
+static void pcp_push(struct pcp *pcp, uint32_t pfn, unsigned int order,
+		     enum migratetype type, uint32_t dirty)
+{
+	struct page *page = pfn_to_page(pfn);
+
+	page_set_word(page, word_free_block(PAGE_PCP, pcp->zone->node, order,
+					    type) |
+			    (uint64_t)dirty << PAGE_HIGH_SHIFT);
+	page->next = pcp->first[order][type];
+	pcp->first[order][type] = pfn;
+	pcp->count += 1U << order;
+}
+
+static uint32_t pcp_pop(struct pcp *pcp, unsigned int order,
+			enum migratetype type)
+{
+	uint32_t pfn = pcp->first[order][type];
+
+	ASSERT(word_type(page_word(pfn_to_page(pfn))) == PAGE_PCP);
+	pcp->first[order][type] = pfn_to_page(pfn)->next;
+	pcp->count -= 1U << order;
+	return pfn;
+}
+
+static void pcp_refill(struct pcp *pcp, unsigned int order,
+		       enum migratetype type, bool cold)
+{
+	unsigned int n = max(PCP_BATCH >> order, 1);
+	struct zone *zone = pcp->zone;
+
+	lock_acquire(&zone->lock);
+	for (; n; n--) {
+		uint32_t pfn = buddy_alloc(zone, order, type, cold);
+
+		if (!pfn)
+			break;
+		pcp_push(pcp, pfn, order, type, 0);
+		zone_note_alloc(zone, 1UL << order);
+	}
+	lock_release(&zone->lock);
+}
+
+uint32_t pcp_alloc(struct pcp *pcp, unsigned int order, enum migratetype type,
+		   bool cold)
+{
+	uint32_t pfn = 0;
+
+	ASSERT(order <= PCP_MAX_ORDER && type < MIGRATE_PCPTYPES);
+	lock_acquire(&pcp->lock);
+	if (!pcp->first[order][type]) {
+		pcp_refill(pcp, order, type, cold);
+		pcp->high = min(pcp->high * 2, (uint32_t)PCP_MAX_HIGH);
+	}
+	if (pcp->first[order][type]) {
+		pfn = pcp_pop(pcp, order, type);
+		pcp->low_count = min(pcp->low_count, pcp->count);
+		page_set_word(pfn_to_page(pfn),
+			      (uint64_t)word_high(page_word(pfn_to_page(pfn)))
+			      << PAGE_HIGH_SHIFT);
+	}
+	lock_release(&pcp->lock);
+	return pfn;
+}
+
+/* Down to `target` pages, the largest orders first. */
+static void pcp_drain_to(struct pcp *pcp, uint32_t target)
+{
+	struct zone *zone = pcp->zone;
+
+	lock_assert_held(&pcp->lock);
+	if (pcp->count <= target)
+		return;
+	lock_acquire(&zone->lock);
+	for (int k = PCP_MAX_ORDER; k >= 0; k--) {
+		for (int type = 0; type < MIGRATE_PCPTYPES; type++) {
+			unsigned int order = (unsigned int)k;
+			enum migratetype mt = (enum migratetype)type;
+
+			while (pcp->first[k][type] && pcp->count > target) {
+				uint32_t pfn = pcp_pop(pcp, order, mt);
+				struct page *page = pfn_to_page(pfn);
+
+				if (word_high(page_word(page)) & RUN_DIRTY)
+					dirty_set(pfn, 1UL << order);
+				page_set_word(page, 0);
+				buddy_free(zone, pfn, 1UL << order);
+				zone->nr_freed += 1UL << order;
+			}
+		}
+	}
+	lock_release(&zone->lock);
+}
+
+void pcp_free(struct pcp *pcp, uint32_t pfn, unsigned int order)
+{
+	ASSERT(order <= PCP_MAX_ORDER);
+	lock_acquire(&pcp->lock);
+	pcp_push(pcp, pfn, order, pageblock_migratetype(pfn), RUN_DIRTY);
+	if (pcp->count > pcp->high)
+		pcp_drain_to(pcp, pcp->high - PCP_BATCH);
+	lock_release(&pcp->lock);
+}
+
+void pcp_drain(struct pcp *pcp, bool all)
+{
+	lock_acquire(&pcp->lock);
+	if (all) {
+		pcp_drain_to(pcp, 0);
+	} else if (pcp->low_count) {
+		pcp_drain_to(pcp, pcp->count - pcp->low_count);
+		pcp->high = max(pcp->high / 2, (uint32_t)PCP_LOW_HIGH);
+	}
+	pcp->low_count = pcp->count;
+	lock_release(&pcp->lock);
+}
+
+static struct pcp *pcp_entry(struct list *node)
+{
+	return list_entry(node, struct pcp, link);
+}
+
+void pcp_drain_each(bool all)
+{
+	struct list *node;
+
+	lock_acquire(&registry.lock);
+	list_for_each(node, &registry.list)
+		pcp_drain(pcp_entry(node), all);
+	lock_release(&registry.lock);
+}
+
+size_t pcp_count_pages(void)
+{
+	struct list *node;
+	size_t n = 0;
+
+	lock_acquire(&registry.lock);
+	list_for_each(node, &registry.list)
+		n += __atomic_load_n(&pcp_entry(node)->count,
+				     __ATOMIC_RELAXED);
+	lock_release(&registry.lock);
+	return n;
+}
+
+bool pcp_fork_list(lock_fork_fn *lock_fork)
+{
+	return lock_fork(&registry.lock);
+}
+
+bool pcp_fork(lock_fork_fn *lock_fork)
+{
+	struct list *node;
+
+	list_for_each(node, &registry.list)
+		if (!lock_fork(&pcp_entry(node)->lock))
+			return false;
+	return true;
+}
+
+void pcp_validate(struct pcp *pcp)
+{
+	uint32_t count = 0;
+
+	lock_acquire(&pcp->lock);
+	for (unsigned int k = 0; k < PCP_NR_ORDERS; k++) {
+		for (int type = 0; type < MIGRATE_PCPTYPES; type++) {
+			uint32_t pfn = pcp->first[k][type];
+
+			for (; pfn; pfn = pfn_to_page(pfn)->next) {
+				uint64_t word = page_word(pfn_to_page(pfn));
+
+				CHECK(word_type(word) == PAGE_PCP);
+				CHECK(word_order(word) == k);
+				CHECK(page_zone(pfn_to_page(pfn)) ==
+				      pcp->zone);
+				count += 1U << k;
+			}
+		}
+	}
+	CHECK(count == pcp->count);
+	lock_release(&pcp->lock);
+}

@@ -1,0 +1,233 @@
+#include "mm/vmscan.h"
+#include "base/options.h"
+#include "mm/buddy.h"
+#include "mm/pcp.h"
+#include "os/os.h"
+
+/* The clock's purge leaves blocks below 16 KiB alone: a system call and a
+ * fault for each would cost more than the memory is worth. */
+#define PURGE_TICK_ORDER	2
+
+/* Free dirty pages that the clock leaves for the next request. */
+#define PURGE_TICK_KEEP		32
+
+/* How often the limit on resident memory is looked up: reading it costs some
+ * ten system calls. */
+#define LIMIT_PERIOD_MS		2000
+
+static struct shrinker *shrinkers;
+static struct lock reclaim_lock = LOCK_INITIALIZER(LOCK_RECLAIM);
+
+uint64_t reclaim_due_ms;
+
+void register_shrinker(struct shrinker *shrinker)
+{
+	shrinker->next = shrinkers;
+	shrinkers = shrinker;
+}
+
+static void shrink_caches(enum reclaim how)
+{
+	for (struct shrinker *s = shrinkers; s; s = s->next)
+		s->shrink(how);
+	pcp_drain_each(how != RECLAIM_IDLE);
+}
+
+/* Takes the zone's largest dirty block out of the free areas. */
+static uint32_t isolate_dirty_block(struct zone *zone, unsigned int min_order,
+				    unsigned int *order)
+{
+	for (int k = MAX_PAGE_ORDER; k >= (int)min_order; k--) {
+		for (int type = 0; type < NR_MIGRATETYPES; type++) {
+			uint32_t pfn = zone->free_area[k].list[type].first;
+
+			/* Dirty blocks stand in front. */
+			if (!pfn || !dirty_any(pfn, 1UL << k))
+				continue;
+			*order = buddy_take(zone, pfn);
+			zone->nr_isolated += 1UL << k;
+			page_set_word(pfn_to_page(pfn),
+				      word_free_block(PAGE_ISOLATED,
+						      zone->node, *order,
+						      MIGRATE_ISOLATE));
+			return pfn;
+		}
+	}
+	return 0;
+}
+
+static void putback_block(struct zone *zone, uint32_t pfn, unsigned int order)
+{
+	page_set_word(pfn_to_page(pfn), 0);
+	zone->nr_isolated -= 1UL << order;
+	buddy_free(zone, pfn, 1UL << order);
+}
+
+/* Purges pageblocks of an isolated block from its end, `target` pages of
+ * dirty ones at least. `done` says how many pages at the end are clean. */
+static size_t purge_block(uint32_t pfn, size_t n, size_t target, size_t *done)
+{
+	size_t step = min(n, PAGEBLOCK_PAGES), purged = 0, at = n;
+
+	while (at && purged < target) {
+		at -= step;
+		purged += dirty_count(pfn + at, step);
+	}
+	*done = n - at;
+	return os_purge(pfn_to_address(pfn + at), *done << PAGE_SHIFT) ?
+	       purged : 0;
+}
+
+size_t zone_purge(struct zone *zone, size_t target, unsigned int min_order)
+{
+	unsigned int os_order = log2_floor(os.page_size >> PAGE_SHIFT);
+	size_t total = 0;
+
+	min_order = max(min_order, os_order);
+	lock_acquire(&zone->lock);
+	while (total < target) {
+		unsigned int order;
+		uint32_t pfn = isolate_dirty_block(zone, min_order, &order);
+		size_t n = 1UL << order, done, purged;
+
+		if (!pfn)
+			break;
+		lock_release(&zone->lock);
+		/* Isolated: its dirty bits are ours to read. */
+		purged = purge_block(pfn, n, target - total, &done);
+		lock_acquire(&zone->lock);
+		if (purged)
+			dirty_clear(pfn + n - done, done);
+		putback_block(zone, pfn, order);
+		if (!purged)
+			break;
+		zone->nr_purged += purged;
+		total += purged;
+	}
+	lock_release(&zone->lock);
+	return total;
+}
+
+/* What the zone did not need since the last time is surplus. */
+static void zone_reclaim(struct zone *zone)
+{
+	size_t surplus;
+
+	lock_acquire(&zone->lock);
+	surplus = zone->low_free_dirty;
+	lock_release(&zone->lock);
+	if (surplus > PURGE_TICK_KEEP)
+		zone_purge(zone, surplus - PURGE_TICK_KEEP, PURGE_TICK_ORDER);
+	lock_acquire(&zone->lock);
+	zone->low_free_dirty = zone->nr_free_dirty;
+	lock_release(&zone->lock);
+}
+
+void reclaim_tick(uint64_t now)
+{
+	struct zone *zone;
+
+	if (now < __atomic_load_n(&reclaim_due_ms, __ATOMIC_RELAXED) ||
+	    !options.decay_ms || !lock_try(&reclaim_lock))
+		return;
+	__atomic_store_n(&reclaim_due_ms, now + options.decay_ms / 2 + 1,
+			 __ATOMIC_RELAXED);
+	shrink_caches(RECLAIM_IDLE);
+	for_each_zone(zone)
+		zone_reclaim(zone);
+	lock_release(&reclaim_lock);
+}
+
+/* The limit on resident pages, asked for now and then. */
+static size_t resident_limit(void)
+{
+	static size_t limit;
+	static uint64_t due_ms;
+	uint64_t now = os_now_ms();
+
+	/* Two threads may ask at once: they get the same answer. */
+	if (now >= __atomic_load_n(&due_ms, __ATOMIC_RELAXED)) {
+		__atomic_store_n(&due_ms, now + LIMIT_PERIOD_MS,
+				 __ATOMIC_RELAXED);
+		__atomic_store_n(&limit, os_memory_limit() >> PAGE_SHIFT,
+				 __ATOMIC_RELAXED);
+	}
+	return __atomic_load_n(&limit, __ATOMIC_RELAXED);
+}
+
+/* An eighth of the zone is free and yet too scattered, and enough has been
+ * freed since the caches were last emptied for it to be of use again. */
+static bool zone_is_scattered(struct zone *zone)
+{
+	bool scattered;
+
+	lock_acquire(&zone->lock);
+	scattered = zone->nr_free >= max(zone->managed / 8, PAGEBLOCK_PAGES) &&
+		    zone->nr_freed - zone->scattered_freed >=
+		    zone->managed / 16;
+	if (scattered)
+		zone->scattered_freed = zone->nr_freed;
+	lock_release(&zone->lock);
+	return scattered;
+}
+
+bool reclaim_scattered(struct zone *zone)
+{
+	if (!zone_is_scattered(zone))
+		return false;
+	shrink_caches(RECLAIM_CACHES);
+	return true;
+}
+
+/* Where to look next: at the limit, or where some more has been used. */
+static void zone_set_high(struct zone *zone, size_t limit)
+{
+	lock_acquire(&zone->lock);
+	zone->resident_high = max(limit, zone_resident(zone) + limit / 32);
+	zone->over_high = false;
+	lock_release(&zone->lock);
+}
+
+cold_path void reclaim_near_limit_slow(struct zone *zone)
+{
+	size_t limit = resident_limit() / 4 * 3, resident;
+
+	if (!lock_try(&reclaim_lock))
+		return;
+	lock_acquire(&zone->lock);
+	resident = zone_resident(zone);
+	lock_release(&zone->lock);
+	if (resident > limit) {
+		shrink_caches(RECLAIM_ALL);
+		zone_purge(zone, resident - limit + limit / 32, 0);
+	}
+	/* Below the limit, look again when the half of what is left is used:
+	 * the limit may change. */
+	if (resident < limit)
+		limit = resident + (limit - resident) / 2;
+	zone_set_high(zone, limit);
+	lock_release(&reclaim_lock);
+}
+
+void reclaim_caches(void)
+{
+	shrink_caches(RECLAIM_CACHES);
+}
+
+size_t reclaim_all(void)
+{
+	struct zone *zone;
+	size_t purged = 0;
+
+	lock_acquire(&reclaim_lock);
+	shrink_caches(RECLAIM_ALL);
+	for_each_zone(zone)
+		purged += zone_purge(zone, SIZE_MAX, 0);
+	lock_release(&reclaim_lock);
+	return purged;
+}
+
+bool reclaim_fork(lock_fork_fn *lock_fork)
+{
+	return lock_fork(&reclaim_lock);
+}

@@ -1,0 +1,69 @@
+/*
+ * vmscan - memory that nobody uses goes back.
+ *
+ * 1. Two ways ask for it. Time: every half decay_ms, by the next slow path
+ *    of any thread, what lay unused since the last time is given back, from
+ *    caches to slabs, from slabs to zones, from zones to the kernel. Need:
+ *    when an allocation fails, all caches are emptied into the zones; when
+ *    the pages that may be resident come near the limit of the cgroup or
+ *    the machine, free ones are purged.
+ * 2. Upper floors put their caches under it as shrinkers.
+ * 3. Free dirty blocks are purged largest first: taken out of the free
+ *    areas, purged without the zone lock, and freed again as clean ones.
+ *    That is done under reclaim_lock, which fork takes.
+ */
+#ifndef ZBM_VMSCAN_H
+#define ZBM_VMSCAN_H
+
+#include "mm/mmzone.h"
+
+enum reclaim {
+	RECLAIM_IDLE,	/* what lay unused since the last time */
+	RECLAIM_CACHES,	/* all caches, into the zones: no system calls */
+	RECLAIM_ALL,	/* and all that can go back to the kernel */
+};
+
+struct shrinker {
+	/* Of locks, only the shared heap's may be held when it is called. */
+	void (*shrink)(enum reclaim how);
+	struct shrinker *next;
+};
+
+/* At start only. The structure stays the caller's and must live on. */
+void register_shrinker(struct shrinker *shrinker);
+
+/* The moment of the next reclaim, of os_now_ms(). */
+extern uint64_t reclaim_due_ms;
+
+/* Reclaims by time, if `now` is past the due moment and nobody else does. */
+void reclaim_tick(uint64_t now);
+
+/* The zone has no block that is large enough. Empties the caches when it has
+ * much free memory, scattered because of what the caches hold; false: it has
+ * not. */
+bool reclaim_scattered(struct zone *zone);
+
+/* Gives the zone's free memory back to the kernel when nearly all that the
+ * process may have resident is. */
+void reclaim_near_limit_slow(struct zone *zone);
+
+static inline void reclaim_near_limit(struct zone *zone)
+{
+	if (unlikely(__atomic_load_n(&zone->over_high, __ATOMIC_RELAXED)))
+		reclaim_near_limit_slow(zone);
+}
+
+/* Empties caches into the zones. */
+void reclaim_caches(void);
+
+/* Empties caches and gives all free memory to the kernel; pages purged. */
+size_t reclaim_all(void);
+
+/* Purges dirty free blocks of at least min_order until `target` pages are
+ * given back or none is left; pages purged. Under reclaim_lock. */
+size_t zone_purge(struct zone *zone, size_t target, unsigned int min_order);
+
+/* No block is isolated while fork holds the lock. */
+bool reclaim_fork(lock_fork_fn *lock_fork);
+
+#endif

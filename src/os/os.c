@@ -1,0 +1,294 @@
+#include "os/os.h"
+#include "base/options.h"
+#include "base/param.h"
+#include "base/print.h"
+
+#include <fcntl.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE	23	/* Linux 5.14 */
+#endif
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP	4	/* Linux 5.7 */
+#endif
+
+struct os os;
+
+static const char *const os_refusal_names[NR_OS_REFUSALS] = {
+	[OS_REFUSED_PURGE] = "MADV_DONTNEED",
+	[OS_REFUSED_POPULATE] = "MADV_POPULATE_WRITE",
+	[OS_REFUSED_HUGEPAGE] = "MADV_HUGEPAGE",
+	[OS_REFUSED_MOVE] = "mremap(MREMAP_DONTUNMAP)",
+	[OS_REFUSED_TOPOLOGY] = "get_mempolicy",
+};
+
+static uint64_t os_mix(uint64_t x)
+{
+	x ^= x >> 32;
+	x *= 0xd6e8feb86659fd93UL;
+	x ^= x >> 32;
+	x *= 0xd6e8feb86659fd93UL;
+	return x ^ x >> 32;
+}
+
+/* The kernel's AT_RANDOM bytes are also glibc's stack protector and pointer
+ * guard: mixed one way, so that the key betrays neither. */
+static uint64_t os_secret(void)
+{
+	const void *bytes = (const void *)getauxval(AT_RANDOM);
+	struct timespec now;
+	uint64_t seed[2];
+
+	if (bytes) {
+		memcpy(seed, bytes, sizeof(seed));
+	} else {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		seed[0] = (uint64_t)now.tv_nsec;
+		seed[1] = (uint64_t)(uintptr_t)&now;
+	}
+	return os_mix(os_mix(seed[0]) ^ seed[1]);
+}
+
+void os_init(void)
+{
+	size_t size = getauxval(AT_PAGESZ);
+
+	os.page_size = is_pow2(size) ? size : PAGE_SIZE;
+	os.random = os_secret();
+}
+
+cold_path void os_refuse(enum os_refusal what)
+{
+	uint64_t before = __atomic_fetch_add(&os.refused[what], 1,
+					     __ATOMIC_RELAXED);
+
+	if (before == 0 && options.verbose)
+		print_message("%s was refused (error %d); going on without",
+			      os_refusal_names[what], errno);
+}
+
+void *os_reserve(size_t size, size_t align, bool readable)
+{
+	int saved_errno = errno;
+	int prot = readable ? PROT_READ : PROT_NONE;
+	size_t slack = align > os.page_size ? align : 0, total;
+	char *map, *base;
+
+	if (__builtin_add_overflow(size, slack, &total))
+		return NULL;
+	map = mmap(NULL, total, prot,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (map == MAP_FAILED) {
+		errno = saved_errno;
+		return NULL;
+	}
+	base = (char *)align_up((uintptr_t)map, align);
+	if (base != map)
+		munmap(map, (size_t)(base - map));
+	if (base + size != map + total)
+		munmap(base + size, (size_t)(map + total - (base + size)));
+	errno = saved_errno;
+	return base;
+}
+
+void os_release(void *addr, size_t size)
+{
+	int saved_errno = errno;
+
+	munmap(addr, size);
+	errno = saved_errno;
+}
+
+bool os_commit(void *addr, size_t size)
+{
+	int saved_errno = errno;
+	bool ok = mprotect(addr, size, PROT_READ | PROT_WRITE) == 0;
+
+	__atomic_fetch_add(&os.nr_commits, 1, __ATOMIC_RELAXED);
+	errno = saved_errno;
+	return ok;
+}
+
+static bool os_advise(void *addr, size_t size, int advice,
+		      enum os_refusal refusal)
+{
+	int saved_errno = errno;
+	bool ok = madvise(addr, size, advice) == 0;
+
+	if (!ok)
+		os_refuse(refusal);
+	errno = saved_errno;
+	return ok;
+}
+
+bool os_purge(void *addr, size_t size)
+{
+	__atomic_fetch_add(&os.nr_purges, 1, __ATOMIC_RELAXED);
+	return os_advise(addr, size, MADV_DONTNEED, OS_REFUSED_PURGE);
+}
+
+bool os_populate(void *addr, size_t size)
+{
+	return os_advise(addr, size, MADV_POPULATE_WRITE, OS_REFUSED_POPULATE);
+}
+
+bool os_hugepage(void *addr, size_t size, bool wanted)
+{
+	return os_advise(addr, size, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE,
+			 OS_REFUSED_HUGEPAGE);
+}
+
+bool os_move(void *from, void *to, size_t size)
+{
+	int saved_errno = errno;
+	bool ok = mremap(from, size, size,
+			 MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
+			 to) == to;
+
+	if (!ok)
+		os_refuse(OS_REFUSED_MOVE);
+	errno = saved_errno;
+	return ok;
+}
+
+bool os_remap(void *addr, size_t size)
+{
+	int saved_errno = errno;
+	bool ok = mmap(addr, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+		       -1, 0) == addr;
+
+	errno = saved_errno;
+	return ok;
+}
+
+uint64_t os_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+long os_read_file(const char *path, char *buf, size_t size)
+{
+	int saved_errno = errno;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t n = 0;
+	ssize_t got;
+
+	if (fd < 0) {
+		errno = saved_errno;
+		return -1;
+	}
+	do {
+		got = syscall(SYS_read, fd, buf + n, size - 1 - n);
+		n += got > 0 ? (size_t)got : 0;
+	} while ((got > 0 && n < size - 1) || (got < 0 && errno == EINTR));
+	syscall(SYS_close, fd);
+	buf[n] = '\0';
+	errno = saved_errno;
+	return got < 0 ? -1 : (long)n;
+}
+
+static size_t os_parse_number(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text >= '0' && *text <= '9'; text++)
+		n = n * 10 + (size_t)(*text - '0');
+	return n;
+}
+
+/* The field `index` of /proc/self/statm, in bytes. */
+static size_t os_statm(int index)
+{
+	char buf[128];
+	const char *at = buf;
+
+	if (os_read_file("/proc/self/statm", buf, sizeof(buf)) <= 0)
+		return 0;
+	while (index-- && *at) {
+		while (*at && *at != ' ')
+			at++;
+		at += *at == ' ';
+	}
+	return os_parse_number(at) * os.page_size;
+}
+
+size_t os_resident(void)
+{
+	return os_statm(1);
+}
+
+size_t os_address_space_left(void)
+{
+	struct rlimit limit;
+	size_t used;
+
+	if (getrlimit(RLIMIT_AS, &limit) || limit.rlim_cur == RLIM_INFINITY)
+		return SIZE_MAX;
+	used = os_statm(0);
+	return limit.rlim_cur > used ? limit.rlim_cur - used : 0;
+}
+
+/* One file of a cgroup; "max" and absurd numbers mean no limit. */
+static size_t os_cgroup_limit(const char *root, const char *group,
+			      const char *file)
+{
+	char path[512], buf[64];
+
+	if (print_format(path, sizeof(path), "%s%s/%s", root, group, file) >=
+	    sizeof(path))
+		return SIZE_MAX;
+	if (os_read_file(path, buf, sizeof(buf)) <= 0 ||
+	    buf[0] < '0' || buf[0] > '9')
+		return SIZE_MAX;
+	return os_parse_number(buf);
+}
+
+/* The tightest limit over the lines of /proc/self/cgroup: "0::/path" names
+ * the unified hierarchy, "N:memory:/path" the old one. */
+static size_t os_cgroup_memory(void)
+{
+	char buf[2048], *line, *end, *group;
+	size_t limit = SIZE_MAX;
+
+	if (os_read_file("/proc/self/cgroup", buf, sizeof(buf)) <= 0)
+		return limit;
+	for (line = buf; *line; line = end) {
+		end = line;
+		while (*end && *end != '\n')
+			end++;
+		if (*end)
+			*end++ = '\0';
+		group = strchr(line, '/');
+		if (!group)
+			continue;
+		if (strncmp(line, "0::", 3) == 0)
+			limit = min(limit, os_cgroup_limit("/sys/fs/cgroup",
+						group, "memory.max"));
+		else if (strstr(line, ":memory:"))
+			limit = min(limit,
+				    os_cgroup_limit("/sys/fs/cgroup/memory",
+					group, "memory.limit_in_bytes"));
+	}
+	return limit;
+}
+
+size_t os_memory_limit(void)
+{
+	int saved_errno = errno;
+	long pages = sysconf(_SC_PHYS_PAGES);
+	size_t physical = pages > 0 ? (size_t)pages * os.page_size : SIZE_MAX;
+	size_t limit = min(physical, os_cgroup_memory());
+
+	errno = saved_errno;
+	return limit;
+}

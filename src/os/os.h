@@ -1,0 +1,79 @@
+/*
+ * os - the kernel behind one contract.
+ *
+ * 1. Sizes and addresses are bytes; errno is preserved by every function.
+ * 2. A refusal is an answer, never a failure of the process: it is counted,
+ *    said once when verbose, and done without.
+ * 3. Only what is needed to run comes first: address space (reserve), then
+ *    the right to write (commit). Memory itself comes at first touch.
+ */
+#ifndef ZBM_OS_H
+#define ZBM_OS_H
+
+#include "base/base.h"
+
+enum os_refusal {
+	OS_REFUSED_PURGE,	/* MADV_DONTNEED */
+	OS_REFUSED_POPULATE,	/* MADV_POPULATE_WRITE */
+	OS_REFUSED_HUGEPAGE,	/* MADV_HUGEPAGE, MADV_NOHUGEPAGE */
+	OS_REFUSED_MOVE,	/* mremap with MREMAP_DONTUNMAP */
+	OS_REFUSED_TOPOLOGY,	/* get_mempolicy */
+	NR_OS_REFUSALS,
+};
+
+struct os {
+	size_t page_size;	/* of the machine, bytes, a power of two */
+	uint64_t random;	/* secret of this process */
+	uint64_t refused[NR_OS_REFUSALS];
+	uint64_t nr_commits, nr_purges;	/* system calls */
+};
+
+extern struct os os;
+
+void os_init(void);
+
+/* Address space, aligned to `align`; readable memory reads as zero and
+ * neither kind may be written before os_commit. NULL when refused. */
+void *os_reserve(size_t size, size_t align, bool readable);
+void os_release(void *addr, size_t size);
+
+/* Makes it writable; false when the kernel refuses (commit limit,
+ * RLIMIT_DATA). The range is a multiple of os.page_size. */
+bool os_commit(void *addr, size_t size);
+
+/* Gives the memory of all whole OS pages inside back to the kernel; they
+ * read as zero afterwards. False: the contents stayed as they were. */
+bool os_purge(void *addr, size_t size);
+
+/* Brings the pages in, in one call. */
+bool os_populate(void *addr, size_t size);
+
+/* Asks for huge pages, or for none. */
+bool os_hugepage(void *addr, size_t size, bool wanted);
+
+/* Moves `size` bytes of page tables from one committed place to another;
+ * the source reads as zero afterwards. False: nothing was moved. */
+bool os_move(void *from, void *to, size_t size);
+
+/* Maps the range afresh: zero, writable, as one piece with its neighbours. */
+bool os_remap(void *addr, size_t size);
+
+/* Milliseconds of a monotonic clock, with a few milliseconds resolution. */
+uint64_t os_now_ms(void);
+
+/* How much address space the process may still map, or SIZE_MAX. */
+size_t os_address_space_left(void);
+
+/* What the process can have resident: physical memory or the limit of its
+ * memory cgroup, bytes. Reads files: not for a fast path. */
+size_t os_memory_limit(void);
+
+/* Resident set of the process now, bytes; 0 when unknown. */
+size_t os_resident(void);
+
+/* Reads at most size - 1 bytes and ends them with 0; -1 when refused. */
+long os_read_file(const char *path, char *buf, size_t size);
+
+void os_refuse(enum os_refusal what);
+
+#endif

@@ -1,0 +1,69 @@
+#include "slab/size_class.h"
+
+struct size_class size_classes[NR_CLASSES];
+uint16_t size_class_bins[LOOKUP_MAX / MIN_ALIGN + 1];
+
+static size_t class_size(unsigned int class)
+{
+	unsigned int doubling;
+
+	if (class < 8)
+		return 16 * ((size_t)class + 1);
+	doubling = (class - 8) / 4;
+	return (128UL << doubling) / 4 * (5 + (class - 8) % 4);
+}
+
+/* Enough objects to make a slab worth its descriptor, and at most a 32nd of
+ * it lost behind the last one. */
+static bool slab_order_suits(size_t size, unsigned int order)
+{
+	size_t bytes = PAGE_SIZE << order;
+	size_t n = bytes / size;
+
+	return n >= 32 && bytes - n * size <= bytes / 32;
+}
+
+static unsigned int slab_order(size_t size)
+{
+	unsigned int last = size <= PAGE_SIZE ? SLAB_MAX_ORDER - 1 :
+						SLAB_MAX_ORDER;
+	unsigned int order = 1;
+
+	while (order < last && !slab_order_suits(size, order))
+		order++;
+	return order;
+}
+
+/* Objects of a sheaf: as many as fit the header's rest of a power of two. */
+static unsigned int sheaf_max(size_t size)
+{
+	if (size <= 256)
+		return 126;
+	if (size <= 512)
+		return 62;
+	if (size <= 1024)
+		return 30;
+	return size <= 4096 ? 14 : 6;
+}
+
+void size_class_init(void)
+{
+	for (unsigned int class = 0; class < NR_CLASSES; class++) {
+		struct size_class *sc = &size_classes[class];
+		size_t size = class_size(class);
+
+		ASSERT(size_class_of(size) == class);
+		sc->size = (uint32_t)size;
+		sc->sheaf_max = (uint8_t)sheaf_max(size);
+		sc->magic = UINT64_MAX / size + 1;
+		if (!class_is_small(class))
+			continue;
+		sc->slab_order = (uint8_t)slab_order(size);
+		sc->nr_objects = (uint16_t)min((PAGE_SIZE << sc->slab_order) /
+					       size,
+					       (size_t)SLAB_MAX_OBJECTS);
+	}
+	for (size_t i = 0; i < array_size(size_class_bins); i++)
+		size_class_bins[i] = (uint16_t)class_bin(
+					size_class_of(i * MIN_ALIGN));
+}

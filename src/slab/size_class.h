@@ -1,0 +1,79 @@
+/*
+ * size_class - from a size to a class and back.
+ *
+ * 1. Steps of 16 bytes to 128, then four classes per doubling to 2 MiB: at
+ *    most a fifth of an object is lost, and each object is 16-byte aligned.
+ * 2. Classes below 16 KiB are small: objects in slabs. The others are runs
+ *    of pages, one object each.
+ * 3. A class has a bin in each heap, named by its byte offset there, so that
+ *    finding it costs no multiplication. Bin 0 is nobody's.
+ */
+#ifndef ZBM_SIZE_CLASS_H
+#define ZBM_SIZE_CLASS_H
+
+#include "base/param.h"
+
+#define NR_SMALL_CLASSES	35
+#define NR_CLASSES		64
+#define SMALL_MAX		14336UL		/* bytes */
+#define CLASS_MAX		(2UL << 20)	/* bytes */
+#define LOOKUP_MAX		1024UL		/* bytes; by table */
+
+#define BIN_SHIFT		6		/* a bin is a cache line */
+#define NR_BINS			(NR_CLASSES + 1)
+
+#define SLAB_MAX_ORDER		5
+#define SLAB_MAX_OBJECTS	512
+
+struct size_class {
+	uint32_t size;		/* bytes */
+	uint16_t nr_objects;	/* in a slab; 0: a run */
+	uint8_t slab_order;
+	uint8_t sheaf_max;	/* objects of the largest sheaf */
+	uint64_t magic;		/* n is a multiple of size if and only if
+				 * n * magic wraps below magic, n < 2^32 */
+};
+
+extern struct size_class size_classes[NR_CLASSES];
+
+/* Bin offset of a size up to LOOKUP_MAX, by (size + 15) / 16. */
+extern uint16_t size_class_bins[LOOKUP_MAX / MIN_ALIGN + 1];
+
+void size_class_init(void);
+
+/* size <= CLASS_MAX; 0 counts as 1. */
+static inline unsigned int size_class_of(size_t size)
+{
+	unsigned int log;
+
+	if (size <= 128)
+		return size ? (unsigned int)(size - 1) / 16 : 0;
+	size--;
+	log = log2_floor(size);
+	return 8 + (log - 7) * 4 + (size >> (log - 2) & 3);
+}
+
+static inline size_t class_bin(unsigned int class)
+{
+	return (size_t)(class + 1) << BIN_SHIFT;
+}
+
+static inline unsigned int bin_class(size_t bin)
+{
+	return (unsigned int)(bin >> BIN_SHIFT) - 1;
+}
+
+static inline bool class_is_small(unsigned int class)
+{
+	return class < NR_SMALL_CLASSES;
+}
+
+/* The largest power of two that all objects of the class are aligned to. */
+static inline size_t class_align(unsigned int class)
+{
+	size_t size = size_classes[class].size;
+
+	return class_is_small(class) ? size & -size : PAGE_SIZE;
+}
+
+#endif

@@ -1,0 +1,253 @@
+#include "slab/slab.h"
+#include "base/bitmap.h"
+#include "mm/page_alloc.h"
+#include "os/os.h"
+
+/* Small objects come and go; larger ones tend to stay and pin their
+ * pageblock: kept apart. */
+#define RECLAIMABLE_MAX	1024	/* bytes */
+
+static size_t slab_pages(const struct slab *slab)
+{
+	return 1UL << size_classes[slab->class].slab_order;
+}
+
+static void slab_set_words(struct slab *slab, uint64_t word)
+{
+	struct page *page = pfn_to_page(slab->pfn);
+
+	for (size_t i = 0; i < slab_pages(slab); i++)
+		page_set_word(page + i, word);
+}
+
+struct slab *slab_create(struct pcp *pcp, unsigned int class)
+{
+	const struct size_class *sc = &size_classes[class];
+	gfp_t gfp = GFP_USER;
+	struct slab *slab = meta_alloc(sizeof(*slab));
+	struct page *page;
+
+	if (!slab)
+		return NULL;
+	if (sc->size <= RECLAIMABLE_MAX)
+		gfp |= GFP_RECLAIMABLE;
+	page = alloc_pages(pcp, gfp, sc->slab_order);
+	if (!page) {
+		meta_free(slab, sizeof(*slab));
+		return NULL;
+	}
+	list_init(&slab->link);
+	slab->pfn = page_to_pfn(page);
+	slab->class = (uint8_t)class;
+	slab->node = (uint8_t)page_zone(page)->node;
+	slab->nr_objects = sc->nr_objects;
+	slab_set_words(slab, word_make(PAGE_SLAB, slab->node, class + 1,
+				       meta_handle(slab)) |
+			     class_bin(class));
+	return slab;
+}
+
+void slab_destroy(struct pcp *pcp, struct slab *slab)
+{
+	unsigned int order = size_classes[slab->class].slab_order;
+	struct page *page = pfn_to_page(slab->pfn);
+
+	ASSERT(slab_is_unused(slab) && !list_is_linked(&slab->link));
+	slab_set_words(slab, 0);
+	meta_free(slab, sizeof(*slab));
+	free_pages(pcp, page, order);
+}
+
+static char *slab_base(const struct slab *slab)
+{
+	return pfn_to_address(slab->pfn);
+}
+
+static void *slab_object(const struct slab *slab, size_t index)
+{
+	return slab_base(slab) + index * size_classes[slab->class].size;
+}
+
+static void slab_write_key(const struct slab *slab, size_t index)
+{
+	uint64_t *p = slab_object(slab, index);
+
+	*p = object_key(p);
+}
+
+static size_t slab_index(const struct slab *slab, const void *p)
+{
+	return (size_t)((const char *)p - slab_base(slab)) /
+	       size_classes[slab->class].size;
+}
+
+/* The pages under objects [from, from + n), which are about to be used. */
+static void slab_wake(struct slab *slab, size_t from, size_t n)
+{
+	size_t size = size_classes[slab->class].size;
+	size_t page = from * size >> PAGE_SHIFT;
+	size_t last = ((from + n) * size - 1) >> PAGE_SHIFT;
+
+	for (; page <= last; page++) {
+		struct page *p = pfn_to_page(slab->pfn) + page;
+		size_t start = page << PAGE_SHIFT, index;
+
+		if (!word_is_asleep(page_word(p)))
+			continue;
+		page_set_word(p, page_word(p) | class_bin(slab->class));
+		slab->nr_asleep--;
+		index = (start + size - 1) / size;
+		for (; index * size < start + PAGE_SIZE; index++)
+			if (index < slab->carved &&
+			    bitmap_test(slab->free, index))
+				slab_write_key(slab, index);
+	}
+}
+
+/* Freed ones first: they are in memory already. */
+static size_t slab_take_freed(struct slab *slab, void **out, size_t n)
+{
+	size_t got = 0;
+
+	for (size_t i = 0; i < array_size(slab->free) && got < n; i++) {
+		uint64_t word = slab->free[i];
+
+		while (word && got < n) {
+			size_t bit = (size_t)__builtin_ctzl(word);
+
+			word &= word - 1;
+			if (unlikely(slab->nr_asleep))
+				slab_wake(slab, i * 64 + bit, 1);
+			out[got++] = slab_object(slab, i * 64 + bit);
+		}
+		slab->free[i] = word;
+	}
+	slab->nr_free -= (uint16_t)got;
+	return got;
+}
+
+static size_t slab_carve(struct slab *slab, void **out, size_t n)
+{
+	size_t size = size_classes[slab->class].size;
+	char *p = slab_base(slab) + slab->carved * size;
+
+	n = min(n, (size_t)(slab->nr_objects - slab->carved));
+	if (unlikely(slab->nr_asleep) && n)
+		slab_wake(slab, slab->carved, n);
+	for (size_t i = 0; i < n; i++, p += size) {
+		*(uint64_t *)(void *)p = object_key(p);
+		out[i] = p;
+	}
+	slab->carved += (uint16_t)n;
+	return n;
+}
+
+size_t slab_take(struct slab *slab, void **out, size_t n)
+{
+	size_t got = slab->nr_free ? slab_take_freed(slab, out, n) : 0;
+
+	return got + slab_carve(slab, out + got, n - got);
+}
+
+bool slab_put(struct slab *slab, const void *p)
+{
+	size_t index = slab_index(slab, p);
+
+	if (index >= slab->carved || bitmap_test(slab->free, index))
+		return false;
+	bitmap_set(slab->free, index);
+	slab->nr_free++;
+	return true;
+}
+
+bool slab_has(const struct slab *slab, const void *p)
+{
+	size_t index = slab_index(slab, p);
+
+	return index >= slab->carved || bitmap_test(slab->free, index);
+}
+
+/* All objects that overlap the page are free, or were never carved. */
+static bool slab_page_is_idle(const struct slab *slab, size_t page)
+{
+	size_t size = size_classes[slab->class].size;
+	size_t from = (page << PAGE_SHIFT) / size;
+	size_t to = ((page + 1) << PAGE_SHIFT) / size;
+
+	to += to * size < (page + 1) << PAGE_SHIFT;
+	to = min(to, (size_t)slab->carved);
+	return from >= to ||
+	       bitmap_count_range(slab->free, from, to - from) == to - from;
+}
+
+/* Idle pages from `page` on, that are awake. */
+static size_t slab_idle_run(const struct slab *slab, size_t page)
+{
+	size_t n = 0;
+
+	while (page + n < slab_pages(slab) &&
+	       !word_is_asleep(page_word(pfn_to_page(slab->pfn) + page + n)) &&
+	       slab_page_is_idle(slab, page + n))
+		n++;
+	return n;
+}
+
+size_t slab_sweep(struct slab *slab)
+{
+	size_t purged = 0;
+
+	ASSERT(slab->isolated);
+	for (size_t page = 0, n; page < slab_pages(slab); page += n ? n : 1) {
+		struct page *first = pfn_to_page(slab->pfn) + page;
+
+		n = slab_idle_run(slab, page);
+		if (!n)
+			continue;
+		/* Before the purge: from now on no free of an object there is
+		 * right, and a wrong one is looked at. */
+		for (size_t i = 0; i < n; i++)
+			page_set_word(first + i, page_word(first + i) &
+						 ~PAGE_BIN_MASK);
+		if (!os_purge(page_address(first), n << PAGE_SHIFT))
+			break;
+		purged += n;
+	}
+	slab->nr_asleep = 0;
+	for (size_t page = 0; page < slab_pages(slab); page++)
+		slab->nr_asleep += word_is_asleep(
+			page_word(pfn_to_page(slab->pfn) + page));
+	return purged;
+}
+
+static bool slab_sleeps_at(const struct slab *slab, size_t index)
+{
+	const void *p = slab_object(slab, index);
+
+	return word_is_asleep(page_word(pfn_to_page(address_to_pfn(p))));
+}
+
+void slab_validate(const struct slab *slab)
+{
+	const struct size_class *sc = &size_classes[slab->class];
+	uint64_t word = page_word(pfn_to_page(slab->pfn));
+	size_t asleep = 0;
+
+	CHECK(word_type(word) == PAGE_SLAB && word_slab(word) == slab);
+	word &= ~PAGE_BIN_MASK;
+	for (size_t i = 0; i < slab_pages(slab); i++) {
+		uint64_t other = page_word(pfn_to_page(slab->pfn) + i);
+
+		CHECK((other & ~PAGE_BIN_MASK) == word);
+		asleep += word_is_asleep(other);
+	}
+	CHECK(asleep == slab->nr_asleep);
+	CHECK(slab->nr_objects == sc->nr_objects);
+	CHECK(slab->carved <= slab->nr_objects);
+	CHECK(bitmap_count_range(slab->free, 0, SLAB_MAX_OBJECTS) ==
+	      slab->nr_free);
+	CHECK(bitmap_count_range(slab->free, 0, slab->carved) ==
+	      slab->nr_free);
+	for (size_t i = 0; i < slab->carved; i++)
+		if (bitmap_test(slab->free, i) && !slab_sleeps_at(slab, i))
+			CHECK(object_has_key(slab_object(slab, i)));
+}

@@ -1,0 +1,114 @@
+/*
+ * slab - a run of pages cut into objects of one small class.
+ *
+ * 1. Its descriptor lies in metadata; every page's word names it. The pages
+ *    are one naturally aligned block, objects start at its start: an
+ *    object's place is its address masked.
+ * 2. Objects are carved from the start on, when first needed. An object that
+ *    was carved is in use (in a sheaf, or the program's), or its bit in
+ *    `free` is set.
+ *
+ *	nr_free = bits set in free;  carved <= nr_objects
+ *	in use  = carved - nr_free
+ *
+ * 3. An object that is not the program's carries its key in its first word:
+ *    the secret of the process xor its address.
+ * 4. A page whose objects are all free can be asleep: purged. Its word has
+ *    no bin offset, for no object there may be freed, and its free objects
+ *    carry no key. Taking one of them wakes it.
+ * 5. Under the lock of its barn.
+ */
+#ifndef ZBM_SLAB_H
+#define ZBM_SLAB_H
+
+#include "base/list.h"
+#include "mm/memmap.h"
+#include "mm/meta.h"
+#include "mm/pcp.h"
+#include "slab/size_class.h"
+
+struct slab {
+	struct list link;	/* in its barn's partial list */
+	uint32_t pfn;
+	uint8_t class;
+	uint8_t node;
+	uint16_t nr_objects;
+	uint16_t carved;
+	uint16_t nr_free;
+	uint16_t seen_free;	/* nr_free at the last sweep */
+	uint8_t nr_asleep;	/* pages purged, see slab_sweep */
+	uint8_t sweep;		/* the last sweep that looked at it */
+	bool isolated;		/* off its list while it is swept */
+	alignas(64) uint64_t free[SLAB_MAX_OBJECTS / 64];
+};
+
+static_assert(sizeof(struct slab) == 2 * META_UNIT, "two cache lines");
+
+/* No live object starts in the page. */
+static inline bool word_is_asleep(uint64_t word)
+{
+	return (word & PAGE_BIN_MASK) == 0;
+}
+
+static inline uint64_t object_key(const void *p)
+{
+	return vm.key ^ (uintptr_t)p;
+}
+
+static inline bool object_has_key(const void *p)
+{
+	return *(const uint64_t *)p == object_key(p);
+}
+
+static inline struct slab *word_slab(uint64_t word)
+{
+	return meta_pointer(word_high(word));
+}
+
+static inline bool slab_is_unused(const struct slab *slab)
+{
+	return slab->carved == slab->nr_free;
+}
+
+static inline bool slab_is_full(const struct slab *slab)
+{
+	return slab->carved == slab->nr_objects && slab->nr_free == 0;
+}
+
+/* Byte offset in its slab of a pointer into one. */
+static inline size_t slab_offset(unsigned int class, const void *p)
+{
+	return (uintptr_t)p & ((PAGE_SIZE << size_classes[class].slab_order) -
+			       1);
+}
+
+/* The pointer is to the start of one of the class's objects. */
+static inline bool slab_is_object(unsigned int class, const void *p)
+{
+	uint64_t magic = size_classes[class].magic;
+
+	return slab_offset(class, p) * magic < magic;
+}
+
+/* Pages, a descriptor, words: NULL without memory. Takes no barn lock. */
+struct slab *slab_create(struct pcp *pcp, unsigned int class);
+
+/* The slab is unused, and no longer in a list. Takes no barn lock. */
+void slab_destroy(struct pcp *pcp, struct slab *slab);
+
+/* Hands out up to n objects; how many. */
+size_t slab_take(struct slab *slab, void **out, size_t n);
+
+/* Takes an object back; false: it is free already, or was never carved. */
+bool slab_put(struct slab *slab, const void *p);
+
+/* Puts pages to sleep that hold free or never carved objects only. Without
+ * the lock, while the slab is isolated; pages purged. */
+size_t slab_sweep(struct slab *slab);
+
+/* Is the object the slab's own, not handed out? For messages. */
+bool slab_has(const struct slab *slab, const void *p);
+
+void slab_validate(const struct slab *slab);
+
+#endif

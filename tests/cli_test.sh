@@ -1,0 +1,495 @@
+#!/bin/bash
+# cli_test.sh - the zbmalloc command: statuses, messages, environment, signals.
+#
+#	ZBMALLOC=PATH ZBM_LIB=PATH tests/cli_test.sh
+#
+# 1. ZBMALLOC is the built command (default: $ZBM_BUILD/zbmalloc), ZBM_LIB
+#    the library that it is to use.
+# 2. Each case runs in `try`, which leaves status, $out and $err; the lines
+#    that follow say what they must be.
+# 3. A line "ok" or "not ok" per case; the status is 1 if any is not.
+
+set -u
+set -m	# a job in the background does not ignore SIGINT
+export LC_ALL=C
+source=$(cd "$(dirname "$0")/.." && pwd)
+command=${ZBMALLOC:-${ZBM_BUILD:?}/zbmalloc}
+cc=${CC:-cc}
+export ZBMALLOC_LIBRARY=${ZBM_LIB:?}
+unset ZBMALLOC_OPTIONS LD_PRELOAD
+
+library=$(readlink -f "$ZBM_LIB")
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+failures=0
+count=0
+problem=
+status=0
+
+# try COMMAND...: runs it; what the checks below look at is its result.
+try()
+{
+	"$@" >"$tmp/out" 2>"$tmp/err" </dev/null
+	status=$?
+	out=$(cat "$tmp/out")
+	err=$(cat "$tmp/err")
+}
+
+# wrong TEXT: the present case fails.
+wrong()
+{
+	problem+="# $*"$'\n'
+}
+
+ends_with()
+{
+	[ "$status" = "$1" ] || wrong "status $status, not $1"
+}
+
+# prints PATTERN, complains PATTERN: a pattern of [[ = ]] for all of it.
+prints()
+{
+	[[ $out = $1 ]] || wrong "stdout does not match: $1"
+}
+
+complains()
+{
+	[[ $err = $1 ]] || wrong "stderr does not match: $1"
+}
+
+is_quiet()
+{
+	[ -z "$err" ] || wrong "stderr is not empty"
+}
+
+# A summary is one line, which begins with our name.
+shows_summary()
+{
+	[ "$(grep -c . "$tmp/err")" = 1 ] || wrong "not one line on stderr"
+	[[ $err = zbmalloc* && $err != *"no summary"* ]] || wrong "no summary"
+}
+
+# case_is TEXT: ends a case.
+case_is()
+{
+	count=$((count + 1))
+	if [ -z "$problem" ]; then
+		echo "ok $count - $1"
+	else
+		echo "not ok $count - $1"
+		printf %s "$problem"
+		echo "$out" | sed 's/^/# stdout: /'
+		echo "$err" | sed 's/^/# stderr: /'
+		failures=$((failures + 1))
+	fi
+	problem=
+}
+
+# build NAME FLAGS...: makes $tmp/NAME of the C text on stdin.
+build()
+{
+	local name=$1
+
+	shift
+	if ! "$cc" -x c - "$@" -o "$tmp/$name" 2>"$tmp/err"; then
+		echo "not ok - cannot build $name: $(cat "$tmp/err")"
+		exit 1
+	fi
+}
+
+general_tests()
+{
+	try "$command"
+	ends_with 125
+	complains 'Usage:*'
+	case_is "without arguments it shows the usage and fails"
+
+	try "$command" help
+	ends_with 0
+	is_quiet
+	prints 'Usage:*zbmalloc run*'
+	case_is "help goes to stdout"
+
+	try "$command" run --help
+	ends_with 0
+	prints 'Usage:*'
+	case_is "run --help is help"
+
+	try "$command" version
+	ends_with 0
+	prints 'zbmalloc [0-9]*.[0-9]*.[0-9]*'
+	case_is "version is a number"
+
+	try "$command" python3
+	ends_with 125
+	complains "*no command 'python3'*zbmalloc run -- python3*"
+	case_is "a forgotten run is explained"
+
+	try sh -c '"$1" options >/dev/full' sh "$command"
+	ends_with 125
+	complains '*standard output: No space left*'
+	case_is "output that cannot be written is a failure"
+}
+
+options_tests()
+{
+	local name
+
+	try "$command" options
+	ends_with 0
+	is_quiet
+	for name in verbose=0 summary=0 validate=0 'thp=never|auto|always' \
+		window=0.. decay_ms=0..3600000 cache=0..1G stats=; do
+		prints "*$name*"
+	done
+	prints '*OPTION *DEFAULT *MEANING*'
+	case_is "options lists names, values and defaults"
+
+	try "$command" options extra
+	ends_with 125
+	complains "*no arguments*'extra'*"
+	case_is "options takes no arguments"
+
+	try "$source/scripts/gen-options-man" --check "$command" \
+		"$source/man/zbmalloc.1"
+	ends_with 0
+	case_is "the manual page has the options of the table"
+
+	sed 's/^\.BI thp= .*/.BI thp= no/' "$source/man/zbmalloc.1" \
+		>"$tmp/page.1"
+	try "$source/scripts/gen-options-man" --check "$command" "$tmp/page.1"
+	ends_with 1
+	try "$source/scripts/gen-options-man" "$command" "$tmp/page.1"
+	ends_with 0
+	try cmp "$tmp/page.1" "$source/man/zbmalloc.1"
+	ends_with 0
+	case_is "a manual page with other options is found and mended"
+
+	for name in zbmalloc.1 zbmalloc.3; do
+		try groff -man -ww -z "$source/man/$name"
+		ends_with 0
+		is_quiet
+		case_is "$name renders without a warning"
+	done
+}
+
+run_tests()
+{
+	try "$command" run -- bash -c 'echo "$@"; exit 7' bash a 'b c'
+	ends_with 7
+	is_quiet
+	prints 'a b c'
+	case_is "run gives output and status of the program"
+
+	try "$command" run bash -c 'cat /proc/$$/maps'
+	ends_with 0
+	prints "*$library*"
+	case_is "the library is mapped in the program"
+
+	try "$command" run -- bash -c 'kill -TERM $$'
+	ends_with 143
+	case_is "a program that dies of a signal is seen to"
+
+	try "$command" run ls --nonsense
+	complains '*ls: *--nonsense*'
+	case_is "options behind the program are the program's"
+
+	try "$command" run
+	ends_with 125
+	complains '*run needs a program*'
+	case_is "run without a program is a usage error"
+
+	try "$command" run --nonsense true
+	ends_with 125
+	complains '*--nonsense*usage: zbmalloc run*'
+	case_is "an unknown option of run is a usage error"
+
+	mkdir -m 000 "$tmp/shut"
+	try env PATH="$tmp/shut:$PATH" "$command" run no_such_program_here
+	ends_with 127
+	complains "zbmalloc: 'no_such_program_here' is in no folder of PATH*"
+	case_is "a program that PATH does not have is 127"
+
+	try "$command" run "$tmp/nothing"
+	ends_with 127
+	complains '*No such file*'
+	case_is "a path that does not exist is 127"
+
+	try "$command" run "$tmp"
+	ends_with 126
+	complains '*is a folder*'
+	case_is "a folder is 126"
+
+	echo text >"$tmp/text"
+	chmod 644 "$tmp/text"
+	try "$command" run "$tmp/text"
+	ends_with 126
+	complains '*Permission denied*chmod*'
+	try env PATH="$tmp:$PATH" "$command" run text
+	ends_with 126
+	complains "*$tmp/text cannot be executed*"
+	case_is "a file without the right to execute is 126"
+
+	try env -u PATH "$command" run true
+	ends_with 0
+	is_quiet
+	case_is "without PATH the default folders are searched"
+
+	printf '#!/bin/sh\necho script "$1"\nexit 3\n' >"$tmp/script"
+	printf 'echo plain\nexit 4\n' >"$tmp/plain"
+	printf '#!%s/nothing\n' "$tmp" >"$tmp/broken"
+	chmod 755 "$tmp/script" "$tmp/plain" "$tmp/broken"
+	try env -C "$tmp" PATH=":$PATH" "$command" run script argument
+	ends_with 3
+	is_quiet
+	prints 'script argument'
+	case_is "an empty entry of PATH is the current folder"
+
+	try "$command" run "$tmp/plain"
+	ends_with 4
+	prints plain
+	case_is "a script without a first line is run by the shell"
+
+	for option in '' --summary; do
+		try "$command" run $option -- "$tmp/broken"
+		ends_with 126
+		complains '*broken exists, but the interpreter*'
+		case_is "a missing interpreter is 126 (run $option)"
+	done
+}
+
+environment_tests()
+{
+	try "$command" run -o verbose=0 -o thp=never,cache=1 -- \
+		printenv ZBMALLOC_OPTIONS
+	prints 'verbose=0,thp=never,cache=1'
+	is_quiet
+	case_is "-o may be repeated"
+
+	try env ZBMALLOC_OPTIONS=cache=2 "$command" run -o cache=3 \
+		printenv ZBMALLOC_OPTIONS
+	prints 'cache=2,cache=3'
+	case_is "-o is added behind ZBMALLOC_OPTIONS"
+
+	try "$command" run printenv ZBMALLOC_OPTIONS
+	ends_with 1
+	case_is "without -o no options are set"
+
+	try "$command" run -o verbos=1 true
+	ends_with 0
+	complains "*ZBMALLOC_OPTIONS: 'verbos=1' ignored*there are verbose,*"
+	case_is "the library reports an unknown option"
+
+	echo 'int other;' | build other.so -shared -fPIC
+	try env LD_PRELOAD="$tmp/other.so" "$command" run printenv LD_PRELOAD
+	prints "$library:$tmp/other.so"
+	is_quiet
+	case_is "LD_PRELOAD is kept, behind the library"
+
+	try "$command" run "$command" run printenv LD_PRELOAD
+	prints "$library"
+	case_is "run in run names the library once"
+
+	try env ZBMALLOC_LIBRARY="$tmp/no.so" "$command" run true
+	ends_with 125
+	complains "*ZBMALLOC_LIBRARY names '$tmp/no.so'*No such file*"
+	case_is "a library that is not there is refused"
+
+	mkdir "$tmp/a b"
+	cp "$library" "$tmp/a b/lib.so"
+	try env ZBMALLOC_LIBRARY="$tmp/a b/lib.so" "$command" run true
+	ends_with 125
+	complains "*'$tmp/a b/lib.so' has a space*"
+	case_is "a path that LD_PRELOAD cannot hold is refused"
+
+	mkdir -p "$tmp/prefix/bin" "$tmp/prefix/lib"
+	cp "$command" "$tmp/prefix/bin/zbmalloc"
+	cp "$library" "$tmp/prefix/lib/libzbmalloc.so"
+	try env -u ZBMALLOC_LIBRARY "$tmp/prefix/bin/zbmalloc" run \
+		printenv LD_PRELOAD
+	prints "$tmp/prefix/lib/libzbmalloc.so"
+	mkdir "$tmp/prefix/bin/.libs"
+	cp "$library" "$tmp/prefix/bin/.libs/libzbmalloc.so"
+	try env -u ZBMALLOC_LIBRARY "$tmp/prefix/bin/zbmalloc" run \
+		printenv LD_PRELOAD
+	prints "$tmp/prefix/bin/.libs/libzbmalloc.so"
+	case_is "the library is found beside the command"
+}
+
+obstacle_tests()
+{
+	echo 'int main(void) { return 5; }' | build static -static
+	try "$command" run "$tmp/static"
+	ends_with 5
+	complains "*$tmp/static runs without zbmalloc: it is statically linked*"
+	case_is "a static program runs, with a warning"
+
+	echo 'int main(void) { return 6; }' | build pie -static-pie
+	try "$command" run "$tmp/pie"
+	ends_with 6
+	complains '*runs without zbmalloc: it is statically linked*'
+	case_is "a static PIE runs, with a warning"
+
+	try "$command" run --summary "$tmp/static"
+	ends_with 5
+	complains '*statically linked*no summary: */static ran without*'
+	case_is "a static program has no summary, and why is said"
+
+	printf '#!%s\n' "$tmp/static" >"$tmp/script"
+	chmod 755 "$tmp/script"
+	try "$command" run "$tmp/script"
+	ends_with 5
+	complains '*script runs without zbmalloc: it is statically*'
+	case_is "a script is judged by its interpreter"
+
+	# e_machine, at byte 18
+	cp /bin/true "$tmp/alien"
+	printf '\376\377' | dd of="$tmp/alien" bs=1 seek=18 conv=notrunc \
+		2>"$tmp/err"
+	try "$command" run "$tmp/alien"
+	ends_with 126
+	complains '*another type of machine*Exec format error*'
+	case_is "a program of another machine is 126"
+
+	setuid_test
+}
+
+# A setuid copy of id(1) of another user; where the file system ignores setuid
+# there must be no warning either.
+setuid_test()
+{
+	local program=$tmp/id other
+
+	chmod 755 "$tmp"
+	cp "$(type -P id)" "$program"
+	if [ "$(id -u)" = 0 ]; then
+		chown 65534 "$program"
+		chmod 4755 "$program"
+	else
+		program=$(type -P su)
+	fi
+	try "$program" -u
+	other=$out
+	try "$command" run "$program" -u
+	if [ "$other" = "$(id -u)" ]; then
+		is_quiet
+	else
+		complains '*runs without zbmalloc: it is setuid*'
+	fi
+	case_is "a setuid program runs, with a warning"
+}
+
+summary_tests()
+{
+	local start pid
+
+	try "$command" run --summary -- bash -c 'ls / >"$0"; exit 7' /dev/null
+	ends_with 7
+	shows_summary
+	case_is "--summary shows one line, and the status of the program"
+
+	try "$command" run --summary -o summary=0 -- env true
+	ends_with 0
+	shows_summary
+	case_is "--summary wins over -o summary=0"
+
+	try "$command" run --summary -- bash -c 'exec 2>&-; exit 0'
+	shows_summary
+	case_is "the summary does not need the program's stderr"
+
+	try "$command" run --summary -- bash -c 'kill -KILL $$'
+	ends_with 137
+	complains '*no summary: bash was ended by signal 9 (Killed)'
+	case_is "a killed program has no summary, and its signal is ours"
+
+	build quit <<-'END'
+		#include <sys/syscall.h>
+		#include <unistd.h>
+		int main(void)
+		{
+			syscall(SYS_exit_group, 8);
+		}
+	END
+	try "$command" run --summary "$tmp/quit"
+	ends_with 8
+	complains 'zbmalloc: no summary: */quit did not report;*_exit*exec*'
+	case_is "a program that leaves without exit has no summary"
+
+	start=$SECONDS
+	try "$command" run --summary -- bash -c \
+		'sleep 30 >/dev/null 2>&1 & echo $!; exit 3'
+	kill "$out"
+	ends_with 3
+	shows_summary
+	[ $((SECONDS - start)) -lt 20 ] || wrong "it waited for the sleep"
+	case_is "a grandchild that lives on is not waited for"
+
+	try bash -c 'trap "" CHLD; exec "$0" run --summary -- env false' \
+		"$command"
+	ends_with 1
+	shows_summary
+	case_is "an ignored SIGCHLD does not lose the status"
+
+	try "$command" run --summary no_such_program_here
+	ends_with 127
+	complains '*is in no folder of PATH*'
+	case_is "with --summary a missing program is 127 too"
+}
+
+# wait_for FILE: until it has something, at most 20 s.
+wait_for()
+{
+	local i
+
+	for ((i = 0; i < 400; i++)); do
+		[ ! -s "$1" ] || return
+		sleep 0.05
+	done
+	wrong "nothing came within 20 s"
+}
+
+signal_tests()
+{
+	local name pid
+
+	for name in INT TERM HUP QUIT; do
+		: >"$tmp/out"
+		"$command" run --summary -- bash -c "
+			trap 'echo got $name; exit 9' $name
+			echo ready
+			while :; do sleep 0.05; done" \
+			>"$tmp/out" 2>"$tmp/err" </dev/null &
+		pid=$!
+		wait_for "$tmp/out"
+		kill -"$name" "$pid"
+		wait "$pid"
+		status=$?
+		out=$(cat "$tmp/out")
+		err=$(cat "$tmp/err")
+		ends_with 9
+		prints "*got $name"
+		shows_summary
+		case_is "SIG$name is passed on to the program"
+	done
+
+	try bash -c 'trap "" INT
+		exec "$0" run --summary -- bash -c "kill -INT \$\$; exit 4"' \
+		"$command"
+	ends_with 4
+	shows_summary
+	case_is "a signal that was ignored stays ignored"
+
+	try "$command" run --summary -- grep SigBlk /proc/self/status
+	prints '*0000000000000000'
+	case_is "no signal is blocked in the program"
+}
+
+general_tests
+options_tests
+run_tests
+environment_tests
+obstacle_tests
+summary_tests
+signal_tests
+echo "$((count - failures)) passed, $failures failed"
+[ $failures = 0 ]

@@ -1,0 +1,56 @@
+/*
+ * limit-as - address space limits from comfortable to tiny: the reservation
+ * shrinks until it fits, and exhaustion is an answer, not an end.
+ */
+#include "exhaust.h"
+
+/* The bare program with its libraries; stacks of threads come on top. */
+#define PROGRAM_SIZE	(8 * MIB)
+
+static void run_limited(size_t limit)
+{
+	char *p = malloc(hide(1UL));
+
+	CHECK(p);
+	*p = 1;
+	free(p);
+	if (limit >= GIB) {
+		/* Untouched blocks: the count alone tells. */
+		size_t got = fill_once(4 * MIB);
+
+		exhaust_largest = 4 * MIB;
+		CHECK_OP(got, >=, limit / 100 * USABLE_PERCENT);
+		CHECK_OP(got, <, limit);
+		CHECK_OP(fill_once(10 * MIB), >=, got / 2);
+		CHECK_OP(fill_once(4 * MIB), >=, got - got / 10);
+		exhaust_then_fork();
+		exhaust_then_realloc();
+		return;
+	}
+	exhaust_all(limit - PROGRAM_SIZE);
+}
+
+int main(int argc, char **argv __attribute__((unused)))
+{
+	static const size_t limits[] = {
+		20 * MIB, 32 * MIB, 64 * MIB, 100 * MIB, 160 * MIB, GIB,
+	};
+	struct rlimit rl;
+	unsigned int i;
+
+	hard_start(55);
+	if (argc > 1) {
+		CHECK(!getrlimit(RLIMIT_AS, &rl));
+		run_limited((size_t)rl.rlim_cur);
+		return 0;
+	}
+	for (i = 0; i < array_size(limits); i++) {
+		int status = hard_run_self("limited", RLIMIT_AS, limits[i]);
+
+		if (status)
+			hard_say("limit %zu MiB: wait status %#x\n",
+				 limits[i] / MIB, status);
+		CHECK_EQ(status, 0);
+	}
+	return 0;
+}

@@ -1,0 +1,102 @@
+/*
+ * thread-keys - all keys stay free for the program, and malloc works in
+ * every round of the key destructors, also when the thread's heap has gone.
+ */
+#include "hard.h"
+#include <limits.h>
+#include <pthread.h>
+
+static pthread_key_t keys[PTHREAD_KEYS_MAX];
+static int nr_keys;
+static int last_rounds;
+
+struct value {
+	pthread_key_t key;
+	int round;
+	char *block;
+};
+
+/* What the last round left behind; freed by main. */
+static char *left[4096];
+static int nr_left;
+
+static void destroy(void *arg)
+{
+	struct value *value = arg;
+	struct value *next = malloc(sizeof(*next));
+	char *p;
+
+	CHECK(next);
+	VERIFY(value->block, 700, 9);
+	p = realloc(value->block, hide(9000UL));
+	CHECK(p);
+	VERIFY(p, 700, 9);
+	free(p);
+	every_class_once();
+	*next = *value;
+	free(value);
+	next->block = malloc(hide(700UL));
+	CHECK(next->block);
+	fill(next->block, 700, 9);
+	if (++next->round < PTHREAD_DESTRUCTOR_ITERATIONS) {
+		CHECK(!pthread_setspecific(next->key, next));
+		return;
+	}
+	/* The last call of all: nothing runs in this thread after it. */
+	left[__atomic_fetch_add(&nr_left, 1, __ATOMIC_RELAXED)] = next->block;
+	free(next);
+	__atomic_fetch_add(&last_rounds, 1, __ATOMIC_RELAXED);
+}
+
+static void *body(void *arg)
+{
+	int i;
+
+	(void)arg;
+	for (i = 0; i < nr_keys; i += nr_keys / 3) {
+		struct value *value = malloc(sizeof(*value));
+
+		CHECK(value);
+		*value = (struct value){ keys[i], 0, malloc(700) };
+		CHECK(value->block);
+		fill(value->block, 700, 9);
+		CHECK(!pthread_setspecific(keys[i], value));
+	}
+	return NULL;
+}
+
+static void run_threads(int n)
+{
+	pthread_t thread[8];
+	int i, k;
+
+	for (i = 0; i < n; i += 8) {
+		for (k = 0; k < 8; k++)
+			CHECK(!pthread_create(&thread[k], NULL, body, NULL));
+		for (k = 0; k < 8; k++)
+			pthread_join(thread[k], NULL);
+	}
+	for (i = 0; i < nr_left; i++) {
+		VERIFY(left[i], 700, 9);
+		free(left[i]);
+	}
+	nr_left = 0;
+}
+
+int main(void)
+{
+	size_t before;
+
+	hard_start(60);
+	free(malloc(hide(100UL)));
+	while (nr_keys < PTHREAD_KEYS_MAX &&
+	       !pthread_key_create(&keys[nr_keys], destroy))
+		nr_keys++;
+	CHECK_EQ(nr_keys, PTHREAD_KEYS_MAX);
+	run_threads(64);
+	before = rss();
+	run_threads(400);
+	CHECK_OP(rss(), <, before + 6 * MIB);
+	CHECK_OP(last_rounds, >=, 464 * 3);
+	return 0;
+}

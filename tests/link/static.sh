@@ -1,0 +1,10 @@
+#!/bin/bash
+# static - C and C++ programs linked with libzbmalloc.a, libc being shared.
+. "$ZBM_SOURCE/tests/link/common"
+
+compile c $CC -I"$include" "$here/program.c" -pthread "$lib/libzbmalloc.a"
+must_define c malloc free realloc calloc
+must_be_served c
+compile cc $CXX -I"$include" "$here/program.cc" -pthread "$lib/libzbmalloc.a"
+must_define cc malloc free _Znwm _ZdlPv
+must_be_served cc

@@ -1,0 +1,242 @@
+/*
+ * test_options_init - the sources that options_init reads.
+ *
+ * What options_init does depends on the process (its first environment,
+ * AT_SECURE), so the program runs itself again: with `--init MODE` it prints
+ * the options that it came up with.
+ */
+#include "base/options.h"
+
+#include "capture.h"
+
+#include <elf.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static struct capture capture;
+static const char *const printed = capture.text;
+
+static void read_file(struct options *opts, const char *text, size_t len)
+{
+	char path[] = "/tmp/test_options.XXXXXX";
+	int file = mkstemp(path);
+
+	assert_true(file >= 0);
+	assert_int_equal(write(file, text, len), len);
+	close(file);
+	capture_begin(&capture);
+	options_read_file(opts, path);
+	capture_end(&capture);
+	unlink(path);
+}
+
+static void test_a_file_has_lines_and_comments(void **state)
+{
+	static const char text[] =
+		"# a comment, thp=never\n"
+		"verbose   # on\n"
+		"\n"
+		"stats=/a#b,cache=2M #,summary=1\n"
+		"#decay_ms=1\n"
+		"wrong=1\n"
+		"decay_ms=9";
+	struct options opts;
+
+	(void)state;
+	options_set_defaults(&opts);
+	read_file(&opts, text, sizeof(text) - 1);
+	assert_true(opts.verbose);
+	assert_false(opts.summary);
+	assert_int_equal(opts.thp, THP_AUTO);
+	assert_int_equal(opts.cache, 2 << 20);
+	assert_int_equal(opts.decay_ms, 9);
+	assert_string_equal(opts.stats, "/a#b");
+	assert_non_null(strstr(printed, ":6: 'wrong=1' ignored"));
+	assert_null(strchr(strchr(printed, '\n') + 1, '\n'));
+}
+
+static void test_a_file_with_zero_bytes_is_read_to_its_end(void **state)
+{
+	static const char text[] = "verbose=1\0\0\nsummary=1";
+	struct options opts = { 0 };
+
+	(void)state;
+	read_file(&opts, text, sizeof(text) - 1);
+	assert_string_equal(printed, "");
+	assert_true(opts.verbose);
+	assert_true(opts.summary);
+}
+
+static void test_a_file_that_is_not_there_is_no_error(void **state)
+{
+	struct options opts = { .cache = 5 };
+
+	(void)state;
+	capture_begin(&capture);
+	options_read_file(&opts, "/nonexistent/zbmalloc.conf");
+	capture_end(&capture);
+	assert_string_equal(printed, "");
+	assert_int_equal(opts.cache, 5);
+}
+
+static void test_a_file_that_is_too_long_is_ignored_as_a_whole(void **state)
+{
+	struct options opts = { 0 };
+	char text[4096];
+
+	(void)state;
+	memset(text, '\n', sizeof(text));
+	memcpy(text, "verbose=1", 9);
+	read_file(&opts, text, sizeof(text));
+	assert_non_null(strstr(printed, "ignored: it is longer than 4095"));
+	assert_false(opts.verbose);
+	read_file(&opts, text, sizeof(text) - 1);
+	assert_string_equal(printed, "");
+	assert_true(opts.verbose);
+}
+
+/* Runs this program with `--init MODE` and `env`; its output: printed. */
+static void init_run(const char *mode, const char *const *env)
+{
+	int fds[2], status;
+	pid_t child;
+
+	assert_int_equal(pipe(fds), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (!child) {
+		dup2(fds[1], STDOUT_FILENO);
+		dup2(fds[1], STDERR_FILENO);
+		execle("/proc/self/exe", "test_options", "--init", mode,
+		       (char *)NULL, env);
+		_exit(99);
+	}
+	close(fds[1]);
+	capture_drain(&capture, fds[0]);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void test_init_reads_the_environment(void **state)
+{
+	static const char *const env[] = {
+		"XZBMALLOC_OPTIONS=cache=1", "ZBMALLOC_OPTIONSX=cache=2",
+		"ZBMALLOC_OPTIONS=decay_ms=77,no_such", NULL
+	};
+
+	(void)state;
+	init_run("environ", env);
+	assert_non_null(strstr(printed, "decay_ms=77 "));
+	assert_null(strstr(printed, "cache=1 "));
+	assert_null(strstr(printed, "cache=2 "));
+	assert_non_null(strstr(printed, "ZBMALLOC_OPTIONS: 'no_such' "
+					"ignored"));
+}
+
+static void test_init_before_libc_reads_proc(void **state)
+{
+	char large[20000] = "LARGE=ZBMALLOC_OPTIONS=decay_ms=1";
+	const char *const env[] = {
+		"ONE=1", large, "ZBMALLOC_OPTIONS=decay_ms=78", "TWO=2", NULL
+	};
+
+	(void)state;
+	memset(large + strlen(large), ' ', sizeof(large) - 64);
+	init_run("early", env);
+	assert_non_null(strstr(printed, "decay_ms=78 "));
+	init_run("early", (const char *const[]){ "ONE=1", NULL });
+	assert_null(strstr(printed, "decay_ms=78 "));
+}
+
+static void test_init_before_libc_refuses_a_variable_too_long(void **state)
+{
+	char large[6000] = "ZBMALLOC_OPTIONS=decay_ms=79";
+	const char *const env[] = { large, NULL };
+
+	(void)state;
+	memset(large + strlen(large), ' ', sizeof(large) - 64);
+	init_run("early", env);
+	assert_null(strstr(printed, "decay_ms=79 "));
+	assert_non_null(strstr(printed, "ZBMALLOC_OPTIONS: ignored: it is "
+					"longer than 4095"));
+	init_run("environ", env);
+	assert_non_null(strstr(printed, "decay_ms=79 "));
+}
+
+static void test_init_of_a_setuid_program_ignores_the_user(void **state)
+{
+	static const char *const env[] = {
+		"ZBMALLOC_OPTIONS=decay_ms=80,no_such", NULL
+	};
+
+	(void)state;
+	init_run("secure", env);
+	assert_non_null(strstr(printed, "decay_ms=500 "));
+	assert_null(strstr(printed, "no_such"));
+}
+
+static void test_init_leaves_errno_alone(void **state)
+{
+	(void)state;
+	capture_begin(&capture);
+	errno = ENOTTY;
+	options_init();
+	assert_int_equal(errno, ENOTTY);
+	capture_end(&capture);
+}
+
+/* What the kernel sets for a setuid program stands behind the environment. */
+static void auxv_set_secure(char **env)
+{
+	Elf64_auxv_t *entry;
+
+	while (*env)
+		env++;
+	entry = (Elf64_auxv_t *)(void *)(env + 1);
+	while (entry->a_type != AT_NULL && entry->a_type != AT_SECURE)
+		entry++;
+	entry->a_un.a_val = 1;
+	if (!getauxval(AT_SECURE))
+		_exit(98);
+}
+
+static int init_main(const char *mode)
+{
+	if (!strcmp(mode, "secure"))
+		auxv_set_secure(environ);
+	if (!strcmp(mode, "early"))
+		environ = NULL;
+	options_init();
+	printf("decay_ms=%zu cache=%zu \n", options.decay_ms, options.cache);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_file_has_lines_and_comments),
+		cmocka_unit_test(
+			test_a_file_with_zero_bytes_is_read_to_its_end),
+		cmocka_unit_test(test_a_file_that_is_not_there_is_no_error),
+		cmocka_unit_test(
+			test_a_file_that_is_too_long_is_ignored_as_a_whole),
+		cmocka_unit_test(test_init_reads_the_environment),
+		cmocka_unit_test(test_init_before_libc_reads_proc),
+		cmocka_unit_test(
+			test_init_before_libc_refuses_a_variable_too_long),
+		cmocka_unit_test(
+			test_init_of_a_setuid_program_ignores_the_user),
+		cmocka_unit_test(test_init_leaves_errno_alone),
+	};
+
+	if (argc == 3 && !strcmp(argv[1], "--init"))
+		return init_main(argv[2]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
