@@ -84,6 +84,12 @@ bool lock_fork_try(struct lock *lock)
 	return false;
 }
 
+bool lock_fork_may_try(struct lock *lock)
+{
+	lock_fork_try(lock);
+	return true;
+}
+
 bool lock_fork_parent(struct lock *lock)
 {
 	if (!lock_is_mine(lock) || !lock->forked)
@@ -98,8 +104,10 @@ bool lock_fork_parent(struct lock *lock)
 
 bool lock_fork_child(struct lock *lock)
 {
-	/* Whoever waited in the parent does not exist here. */
-	if (lock->state == 2)
+	/* Whoever waited in the parent, or held it, does not exist here. */
+	if (!lock_is_mine(lock))
+		lock->state = 0;
+	else if (lock->state == 2)
 		lock->state = 1;
 	return lock_fork_parent(lock);
 }

@@ -102,13 +102,15 @@ static inline void lock_release(struct lock *lock)
  * at that time must not wait for it while holding what it needs.
  *
  * lock_fork_try takes the lock unless this thread holds it; false when that
- * took too long. The other two release what it took, and are always true; in
- * the child no thread waits any more. A room applies one of them to all its
+ * took too long. lock_fork_may_try leaves it to its holder then, and is
+ * always true; so are the other two, which release what was taken. In the
+ * child no thread waits any more, and what a lost thread held is free. A room applies one of them to all its
  * locks, up to the first that says false.
  */
 typedef bool lock_fork_fn(struct lock *lock);
 
 bool lock_fork_try(struct lock *lock);
+bool lock_fork_may_try(struct lock *lock);
 bool lock_fork_parent(struct lock *lock);
 bool lock_fork_child(struct lock *lock);
 

@@ -24,23 +24,11 @@ static struct barn *heap_barn(const struct heap *heap, const struct bin *bin)
 	return barn_of(heap->node, bin->class);
 }
 
-/* The calls since main came; it holds `count` objects from now on. */
-static void bin_count_main(struct heap *heap, struct bin *bin, size_t count)
-{
-	heap->nr_alloc[bin->class] += bin->main_given - bin_main_count(bin);
-	bin->main_given = (uint16_t)count;
-}
-
-static void bin_count_spare(struct heap *heap, struct bin *bin, size_t count)
-{
-	heap->nr_free[bin->class] += bin_spare_count(bin) - bin->spare_given;
-	bin->spare_given = (uint16_t)count;
-}
-
 static void bin_set_main(struct heap *heap, struct bin *bin,
 			 struct sheaf *sheaf, size_t count)
 {
-	bin_count_main(heap, bin, count);
+	bin_count_calls(heap, bin);
+	bin->main_given = (uint16_t)count;
 	bin->main_lo = sheaf ? sheaf->object : NULL;
 	bin->main_top = bin->main_lo + count;
 }
@@ -55,7 +43,8 @@ static size_t bin_room(const struct bin *bin, const struct sheaf *sheaf,
 static void bin_set_spare(struct heap *heap, struct bin *bin,
 			  struct sheaf *sheaf, size_t count)
 {
-	bin_count_spare(heap, bin, count);
+	bin_count_calls(heap, bin);
+	bin->spare_given = (uint16_t)count;
 	bin->spare = sheaf;
 	bin->spare_top = sheaf ? sheaf->object + count : NULL;
 	bin->spare_end = sheaf ? sheaf->object + bin_room(bin, sheaf, count) :
@@ -144,13 +133,13 @@ static void bin_flush_surplus(struct heap *heap, struct bin *bin)
 {
 	struct sheaf *main = bin_main(bin), *spare = bin->spare;
 	size_t n = bin_main_count(bin);
+	bool untouched = n && n == bin->main_given;
 
 	bin->want = max(bin->want / 2,
 			min(SURPLUS_WANT, size_classes[bin->class].sheaf_max));
 	bin_set_spare(heap, bin, spare, 0);
 	barn_flush(&heap->pcp, spare->object, spare->nr);
-	/* Untouched since it came. */
-	if (n && n == bin->main_given) {
+	if (untouched) {
 		bin_set_main(heap, bin, main, 0);
 		barn_flush(&heap->pcp, main->object, n);
 	}
@@ -161,6 +150,7 @@ static bool bin_make_room(struct heap *heap, struct bin *bin)
 {
 	struct barn *barn = heap_barn(heap, bin);
 	struct sheaf *spare = bin->spare;
+	size_t n;
 
 	if (spare && bin->main_lo && bin_main_count(bin) == 0) {
 		bin_swap(heap, bin);
@@ -170,12 +160,16 @@ static bool bin_make_room(struct heap *heap, struct bin *bin)
 		bin_set_spare(heap, bin, barn_get_empty(barn, bin->want), 0);
 		return bin->spare;
 	}
-	spare->nr = (uint16_t)bin_spare_count(bin);
+	n = bin_spare_count(bin);
+	spare->nr = (uint16_t)n;
+	/* First it leaves the bin: a child of fork must not find it twice. */
+	bin_set_spare(heap, bin, NULL, 0);
 	if (barn_put_full(barn, spare)) {
 		bin_want_more(bin);
 		bin_set_spare(heap, bin, barn_get_empty(barn, bin->want), 0);
 		return bin->spare;
 	}
+	bin_set_spare(heap, bin, spare, n);
 	bin_flush_surplus(heap, bin);
 	return true;
 }
@@ -203,11 +197,13 @@ static void bin_flush(struct heap *heap, struct bin *bin)
 	struct sheaf *main = bin_main(bin), *spare = bin->spare;
 	size_t n = bin_main_count(bin);
 
-	if (n) {
+	if (n && class_is_small(bin->class)) {
 		bin_set_main(heap, bin, main, 0);
-		barn_flush_class(&heap->pcp, bin->class, main->object, n);
-		if (!class_is_small(bin->class))
-			heap->cached_runs -= n * size_classes[bin->class].size;
+		barn_flush(&heap->pcp, main->object, n);
+	} else if (n) {
+		bin->main_top = bin->main_lo;
+		heap->cached_runs -= n * size_classes[bin->class].size;
+		barn_flush_runs(&heap->pcp, main->object, n);
 	}
 	n = bin_spare_count(bin);
 	if (n) {
@@ -245,7 +241,10 @@ static bool run_bin_make_room(struct heap *heap, struct bin *bin)
 		return true;
 	if (main) {
 		main->nr = (uint16_t)n;
+		bin->main_lo = bin->main_top = NULL;
 		if (!barn_put_full(barn, main)) {
+			bin->main_lo = main->object;
+			bin->main_top = main->object + n;
 			/* The coldest ones lie at the bottom. */
 			barn_flush_runs(&heap->pcp, main->object, half);
 			memmove(main->object, main->object + half,

@@ -4,13 +4,21 @@
  * 1. Prepare takes all locks, by rank, so that what they protect is whole in
  *    the child. When one is not to be had in some milliseconds it lets go of
  *    all and starts again: its holder may be waiting for us (lock.h).
- * 2. Bins have no lock. In the child the other threads' heaps are orphans,
+ * 2. A handler that interrupted the allocator may fork while others wait for
+ *    what its own thread holds; what they hold meanwhile is not to be had.
+ *    They wait at places where that is whole (before they take a zone's
+ *    lock, or metadata's): at last it is left to them, and freed in the
+ *    child.
+ * 3. Bins have no lock. In the child the other threads' heaps are orphans,
  *    and what their bins hold is verified, object by object, when somebody
  *    first needs such a heap.
  */
 #include "heap/thread_heap.h"
 #include "mm/hotplug.h"
 #include "mm/vmscan.h"
+
+/* Some ten milliseconds each, when another thread does not let go. */
+#define FORK_TRIES	3
 
 static bool zones_fork(lock_fork_fn *lock_fork)
 {
@@ -22,18 +30,12 @@ static bool zones_fork(lock_fork_fn *lock_fork)
 	return true;
 }
 
-static bool fork_try_all(void)
+static bool fork_take_all(lock_fork_fn *take)
 {
-	return lock_fork_try(&registry.start_lock) &&
-	       reclaim_fork(lock_fork_try) &&
-	       lock_fork_try(&registry.shared_lock) &&
-	       lock_fork_try(&registry.lock) &&
-	       pcp_fork_list(lock_fork_try) &&
-	       barn_fork(lock_fork_try) &&
-	       pcp_fork(lock_fork_try) &&
-	       lock_fork_try(&hotplug_lock) &&
-	       zones_fork(lock_fork_try) &&
-	       lock_fork_try(&meta.lock);
+	return take(&registry.start_lock) && reclaim_fork(take) &&
+	       take(&registry.shared_lock) && take(&registry.lock) &&
+	       pcp_fork_list(take) && barn_fork(take) && pcp_fork(take) &&
+	       take(&hotplug_lock) && zones_fork(take) && take(&meta.lock);
 }
 
 /* The other way round: a list's lock after those of its members. */
@@ -53,8 +55,12 @@ static void fork_release_all(lock_fork_fn *release)
 
 void heap_fork_prepare(void)
 {
-	while (!fork_try_all())
+	for (int i = 0; i < FORK_TRIES; i++) {
+		if (fork_take_all(lock_fork_try))
+			return;
 		fork_release_all(lock_fork_parent);
+	}
+	fork_take_all(lock_fork_may_try);
 }
 
 void heap_fork_parent(void)
@@ -119,6 +125,7 @@ void heap_adopt(struct heap *heap)
 	for (unsigned int class = 0; class < NR_CLASSES; class++) {
 		struct bin *bin = heap_bin(heap, class_bin(class));
 
+		bin_count_calls(heap, bin);
 		heap_adopt_stack(heap, class, bin->main_lo, bin->main_top);
 		if (bin->spare)
 			heap_adopt_stack(heap, class, bin->spare->object,

@@ -96,9 +96,11 @@ static struct shrinker barn_shrinker = { .shrink = barn_shrink_all };
 
 static bool heap_start_locked(void)
 {
-	os_init();
-	options_init();
-	topology_init();
+	if (!os.page_size) {
+		os_init();
+		options_init();
+		topology_init();
+	}
 	if (!vm.size && !memmap_init(options.window))
 		return false;
 	if (!meta.base && !meta_init(vm.size))
@@ -270,26 +272,34 @@ void heap_flush(void)
 	heap_leave(heap);
 }
 
+/* Other threads' bins are read while they move: what comes out torn is cut
+ * to what can be. */
+__attribute__((no_sanitize("thread")))
 static void heap_count_one(const struct heap *heap, struct heap_counts *counts)
 {
 	counts->nr_heaps++;
 	for (unsigned int class = 0; class < NR_CLASSES; class++) {
 		const struct bin *bin = &heap->bin[class + 1];
-		size_t main = bin_main_count(bin);
-		size_t spare = bin_spare_count(bin);
+		const struct sheaf *sheaf = bin->spare;
+		size_t most = size_classes[class].sheaf_max;
+		size_t main = (size_t)(bin->main_top - bin->main_lo);
+		size_t spare = sheaf ? (size_t)(bin->spare_top -
+						sheaf->object) : 0;
 
+		main = main > most ? 0 : main;
+		spare = spare > most ? 0 : spare;
 		counts->nr_cached[class] += main + spare;
 		counts->nr_alloc[class] += heap->nr_alloc[class];
 		counts->nr_free[class] += heap->nr_free[class];
 		if (!class_is_small(class))
 			continue;
-		counts->nr_alloc[class] += bin->main_given - main;
-		counts->nr_free[class] += spare - bin->spare_given;
+		if (bin->main_given > main)
+			counts->nr_alloc[class] += bin->main_given - main;
+		if (spare > bin->spare_given)
+			counts->nr_free[class] += spare - bin->spare_given;
 	}
 }
 
-/* Other threads' bins are read while they move. */
-__attribute__((no_sanitize("thread")))
 void heap_count(struct heap_counts *counts)
 {
 	*counts = (struct heap_counts){ 0 };

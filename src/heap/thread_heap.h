@@ -83,4 +83,18 @@ static inline size_t bin_spare_count(const struct bin *bin)
 	return bin->spare ? (size_t)(bin->spare_top - bin->spare->object) : 0;
 }
 
+/* Calls since the stacks came go into the heap's sums. Run classes count
+ * each call at once. */
+static inline void bin_count_calls(struct heap *heap, struct bin *bin)
+{
+	size_t main = bin_main_count(bin), spare = bin_spare_count(bin);
+
+	if (!class_is_small(bin->class))
+		return;
+	heap->nr_alloc[bin->class] += bin->main_given - main;
+	heap->nr_free[bin->class] += spare - bin->spare_given;
+	bin->main_given = (uint16_t)main;
+	bin->spare_given = (uint16_t)spare;
+}
+
 #endif

@@ -6,7 +6,9 @@
  *    and a program can use. In a static link the linker takes malloc.o out
  *    of libc.a when any one of them is missing, and then all the others
  *    are defined twice.
- * 3. Aliases repeat the attributes of what they stand for; compilers warn
+ * 3. This object is in every program that the library is in, so what is done
+ *    when it is loaded and when the process ends stands here too.
+ * 4. Aliases repeat the attributes of what they stand for; compilers warn
  *    otherwise.
  */
 #include <limits.h>
@@ -16,14 +18,29 @@
 #include <sys/cdefs.h>
 
 #include "base/base.h"
+#include "inspect/report.h"
 #include "malloc/malloc.h"
 #include "zbmalloc.h"
 
 #define EXPORT		__attribute__((visibility("default")))
 #define ALIAS(target)	EXPORT __attribute__((alias(target)))
 
+/* Of what the program may have: before all constructors, after all
+ * destructors. */
+#define OUTERMOST	101
+
 /* Not declared in today's <stdlib.h>. */
 void cfree(void *ptr) __THROW;
+
+__attribute__((constructor(OUTERMOST))) static void library_start(void)
+{
+	report_start();
+}
+
+__attribute__((destructor(OUTERMOST))) static void library_exit(void)
+{
+	report_exit();
+}
 
 EXPORT void *malloc(size_t size)
 {

@@ -66,7 +66,7 @@ void huge_free(struct page *page)
 	__atomic_fetch_add(&huge.nr_free, 1, __ATOMIC_RELAXED);
 	huge_count_size(0, n);
 	if (huge_purge(page, n))
-		free_clean_pages(page, n);
+		free_clean_pages(page, n, n);
 	else
 		heap_free_pages(page, n);
 }
@@ -96,14 +96,14 @@ static void *huge_move(struct page *page, size_t n)
 		/* It may have unmapped the target before it failed; without
 		 * a mapping these pages are lost. */
 		if (remap_pages(to, old_n))
-			free_clean_pages(to, n);
+			free_clean_pages(to, n, 0);
 		return NULL;
 	}
 	word = page_word(to);
 	page_set_word(to, word | (uint64_t)(RUN_MOVED | RUN_DIRTY) <<
 				 PAGE_HIGH_SHIFT);
 	/* What is left at the old place reads as zero. */
-	free_clean_pages(page, old_n);
+	free_clean_pages(page, old_n, 0);
 	huge_count_size(n, old_n);
 	return page_address(to);
 }
@@ -126,8 +126,9 @@ void *huge_resize(struct page *page, size_t size)
 
 void huge_count(struct huge_counts *counts)
 {
+	/* In this order: a free that comes between cannot exceed. */
+	counts->nr_free = __atomic_load_n(&huge.nr_free, __ATOMIC_ACQUIRE);
 	counts->nr_alloc = __atomic_load_n(&huge.nr_alloc, __ATOMIC_RELAXED);
-	counts->nr_free = __atomic_load_n(&huge.nr_free, __ATOMIC_RELAXED);
 	counts->live_bytes = __atomic_load_n(&huge.live_bytes,
 					     __ATOMIC_RELAXED);
 	counts->nr_live = counts->nr_alloc - counts->nr_free;

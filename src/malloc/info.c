@@ -4,9 +4,12 @@
  * 1. The elements at the end, total, system and aspace, are those of glibc,
  *    with the meaning that mallinfo2 gives them; the others are ours.
  * 2. stdio may allocate, block, and be cancelled: no lock is held and
- *    nothing has to be undone while it is at work.
+ *    nothing has to be undone while it is at work. Elsewhere the thread is
+ *    not cancelled, whatever its type of cancellation.
  */
 #include "malloc/introspect.h"
+
+#include <pthread.h>
 
 static void info_classes(FILE *stream, const struct figures *figures)
 {
@@ -112,9 +115,11 @@ int mem_info(int options, FILE *stream)
 {
 	struct figures figures;
 	struct mallinfo2 info;
+	int type;
 
 	if (options)
 		return EINVAL;
+	pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &type);
 	info = mem_mallinfo2();
 	figures_gather(&figures);
 	fputs("<malloc version=\"1\">\n", stream);
@@ -125,5 +130,6 @@ int mem_info(int options, FILE *stream)
 	info_totals(stream, &info);
 	info_aspace(stream, &figures.zones);
 	fputs("</malloc>\n", stream);
+	pthread_setcanceltype(type, &type);
 	return 0;
 }

@@ -37,23 +37,25 @@ static bool section_open(struct zone *zone, uint32_t index)
 }
 
 /* Commits n more pages of the section. They are not yet free. */
-static bool section_commit(struct zone *zone, uint32_t index, size_t n)
+static bool section_commit(uint32_t index, size_t n)
 {
-	struct section *section = &vm.sections[index];
-	size_t start = ((size_t)index << SECTION_ORDER) + section->online;
+	size_t start = ((size_t)index << SECTION_ORDER) +
+		       vm.sections[index].online;
 
 	ASSERT(n <= section_room(index));
 	/* Pages without descriptors for their slabs would be of no use. */
 	if (!meta_reserve((n << PAGE_SHIFT) / META_PER_MEMORY))
 		return false;
-	if (n && !os_commit(pfn_to_address(start), n << PAGE_SHIFT))
-		return false;
-	lock_acquire(&zone->lock);
-	section->online += (uint32_t)n;
+	return !n || os_commit(pfn_to_address(start), n << PAGE_SHIFT);
+}
+
+/* They are the zone's from now on; nobody has them yet. */
+static void section_account(struct zone *zone, uint32_t index, size_t n)
+{
+	lock_assert_held(&zone->lock);
+	vm.sections[index].online += (uint32_t)n;
 	zone->managed += n;
 	zone->nr_grown += n;
-	lock_release(&zone->lock);
-	return true;
 }
 
 /* Commits n more pages and frees them as blocks of the migrate type. */
@@ -62,9 +64,10 @@ static bool section_grow(struct zone *zone, uint32_t index, size_t n,
 {
 	uint32_t start = (index << SECTION_ORDER) + vm.sections[index].online;
 
-	if (!section_commit(zone, index, n))
+	if (!section_commit(index, n))
 		return false;
 	lock_acquire(&zone->lock);
+	section_account(zone, index, n);
 	for (uint32_t pfn = start; pfn < start + n; pfn += PAGEBLOCK_PAGES)
 		pageblock_set_migratetype(pfn, type);
 	buddy_free(zone, start, n);
@@ -193,8 +196,15 @@ static bool section_claim(struct zone *zone, uint32_t index, size_t n)
 	if (index >= nr_online_sections && !section_open(zone, index))
 		return false;
 	n = align_up(n, PAGEBLOCK_PAGES);
-	return section->online >= n ||
-	       section_commit(zone, index, n - section->online);
+	if (section->online >= n)
+		return true;
+	n -= section->online;
+	if (!section_commit(index, n))
+		return false;
+	lock_acquire(&zone->lock);
+	section_account(zone, index, n);
+	lock_release(&zone->lock);
+	return true;
 }
 
 uint32_t zone_alloc_contig(struct zone *zone, size_t n)
@@ -224,11 +234,11 @@ uint32_t zone_alloc_contig(struct zone *zone, size_t n)
 
 	lock_acquire(&zone->lock);
 	if (i == first + count) {
-		zone_note_alloc(zone, n);
 		end = ((size_t)(i - 1) << SECTION_ORDER) +
 		      vm.sections[i - 1].online;
 		if (end > pfn + n)
 			buddy_free(zone, pfn + (uint32_t)n, end - (pfn + n));
+		zone_note_alloc(zone, n);
 		goto out;
 	}
 	/* Refused half way: all that is online goes to the free areas. */

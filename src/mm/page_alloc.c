@@ -139,7 +139,7 @@ static void free_pages_to_zone(uint32_t pfn, size_t n)
 	lock_release(&zone->lock);
 }
 
-void free_clean_pages(struct page *page, size_t n)
+void free_clean_pages(struct page *page, size_t n, size_t purged)
 {
 	uint32_t pfn = page_to_pfn(page);
 	struct zone *zone = page_zone(page);
@@ -149,6 +149,7 @@ void free_clean_pages(struct page *page, size_t n)
 	dirty_clear(pfn, n);
 	zone_free_contig(zone, pfn, n);
 	zone->nr_freed += n;
+	zone->nr_purged += purged;
 	lock_release(&zone->lock);
 }
 

@@ -40,8 +40,9 @@ struct page *alloc_pages_exact(struct pcp *pcp, gfp_t gfp, size_t n,
 			       size_t align);
 void free_pages_exact(struct pcp *pcp, struct page *page, size_t n);
 
-/* n pages that the kernel has taken the memory of: they read as zero. */
-void free_clean_pages(struct page *page, size_t n);
+/* n pages that read as zero and are not resident; `purged` of them because
+ * they were given back to the kernel just now. */
+void free_clean_pages(struct page *page, size_t n, size_t purged);
 
 /* Maps the owner's n pages afresh, as their sections are: they become zero.
  * False: they are as they were, or without a mapping. */

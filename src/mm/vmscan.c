@@ -88,10 +88,11 @@ size_t zone_purge(struct zone *zone, size_t target, unsigned int min_order)
 	while (total < target) {
 		unsigned int order;
 		uint32_t pfn = isolate_dirty_block(zone, min_order, &order);
-		size_t n = 1UL << order, done, purged;
+		size_t n, done, purged;
 
 		if (!pfn)
 			break;
+		n = 1UL << order;
 		lock_release(&zone->lock);
 		/* Isolated: its dirty bits are ours to read. */
 		purged = purge_block(pfn, n, target - total, &done);

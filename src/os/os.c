@@ -179,7 +179,8 @@ uint64_t os_now_ms(void)
 long os_read_file(const char *path, char *buf, size_t size)
 {
 	int saved_errno = errno;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, path,
+			      O_RDONLY | O_CLOEXEC);
 	size_t n = 0;
 	ssize_t got;
 

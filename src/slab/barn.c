@@ -61,7 +61,8 @@ static struct sheaf *sheaf_pop(struct sheaf **stack, uint16_t *nr)
 
 	if (sheaf) {
 		*stack = sheaf->next;
-		(*nr)--;
+		/* Relaxed: read without the lock, as a hint. */
+		__atomic_store_n(nr, *nr - 1, __ATOMIC_RELAXED);
 	}
 	return sheaf;
 }
@@ -70,7 +71,7 @@ static void sheaf_push(struct sheaf **stack, uint16_t *nr, struct sheaf *sheaf)
 {
 	sheaf->next = *stack;
 	*stack = sheaf;
-	(*nr)++;
+	__atomic_store_n(nr, *nr + 1, __ATOMIC_RELAXED);
 }
 
 /* True: the barn has it now. */

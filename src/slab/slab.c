@@ -41,9 +41,11 @@ struct slab *slab_create(struct pcp *pcp, unsigned int class)
 	slab->class = (uint8_t)class;
 	slab->node = (uint8_t)page_zone(page)->node;
 	slab->nr_objects = sc->nr_objects;
+	slab->nr_free = sc->nr_objects;
+	slab->nr_asleep = (uint8_t)slab_pages(slab);
+	bitmap_set_range(slab->free, 0, sc->nr_objects);
 	slab_set_words(slab, word_make(PAGE_SLAB, slab->node, class + 1,
-				       meta_handle(slab)) |
-			     class_bin(class));
+				       meta_handle(slab)));
 	return slab;
 }
 
@@ -81,31 +83,34 @@ static size_t slab_index(const struct slab *slab, const void *p)
 	       size_classes[slab->class].size;
 }
 
-/* The pages under objects [from, from + n), which are about to be used. */
-static void slab_wake(struct slab *slab, size_t from, size_t n)
+/* Every free object that starts in the page gets its key. */
+static void slab_wake_page(struct slab *slab, size_t page)
 {
 	size_t size = size_classes[slab->class].size;
-	size_t page = from * size >> PAGE_SHIFT;
-	size_t last = ((from + n) * size - 1) >> PAGE_SHIFT;
+	size_t start = page << PAGE_SHIFT;
+	size_t end = min(start + PAGE_SIZE, slab->nr_objects * size);
+	struct page *p = pfn_to_page(slab->pfn) + page;
 
-	for (; page <= last; page++) {
-		struct page *p = pfn_to_page(slab->pfn) + page;
-		size_t start = page << PAGE_SHIFT, index;
-
-		if (!word_is_asleep(page_word(p)))
-			continue;
-		page_set_word(p, page_word(p) | class_bin(slab->class));
-		slab->nr_asleep--;
-		index = (start + size - 1) / size;
-		for (; index * size < start + PAGE_SIZE; index++)
-			if (index < slab->carved &&
-			    bitmap_test(slab->free, index))
-				slab_write_key(slab, index);
-	}
+	page_set_word(p, page_word(p) | class_bin(slab->class));
+	slab->nr_asleep--;
+	for (size_t i = (start + size - 1) / size; i * size < end; i++)
+		if (bitmap_test(slab->free, i))
+			slab_write_key(slab, i);
 }
 
-/* Freed ones first: they are in memory already. */
-static size_t slab_take_freed(struct slab *slab, void **out, size_t n)
+/* The pages under an object that is about to be used. */
+static void slab_wake(struct slab *slab, size_t index)
+{
+	size_t size = size_classes[slab->class].size;
+	size_t page = index * size >> PAGE_SHIFT;
+	size_t last = ((index + 1) * size - 1) >> PAGE_SHIFT;
+
+	for (; page <= last; page++)
+		if (word_is_asleep(page_word(pfn_to_page(slab->pfn) + page)))
+			slab_wake_page(slab, page);
+}
+
+size_t slab_take(struct slab *slab, void **out, size_t n)
 {
 	size_t got = 0;
 
@@ -117,7 +122,7 @@ static size_t slab_take_freed(struct slab *slab, void **out, size_t n)
 
 			word &= word - 1;
 			if (unlikely(slab->nr_asleep))
-				slab_wake(slab, i * 64 + bit, 1);
+				slab_wake(slab, i * 64 + bit);
 			out[got++] = slab_object(slab, i * 64 + bit);
 		}
 		slab->free[i] = word;
@@ -126,34 +131,11 @@ static size_t slab_take_freed(struct slab *slab, void **out, size_t n)
 	return got;
 }
 
-static size_t slab_carve(struct slab *slab, void **out, size_t n)
-{
-	size_t size = size_classes[slab->class].size;
-	char *p = slab_base(slab) + slab->carved * size;
-
-	n = min(n, (size_t)(slab->nr_objects - slab->carved));
-	if (unlikely(slab->nr_asleep) && n)
-		slab_wake(slab, slab->carved, n);
-	for (size_t i = 0; i < n; i++, p += size) {
-		*(uint64_t *)(void *)p = object_key(p);
-		out[i] = p;
-	}
-	slab->carved += (uint16_t)n;
-	return n;
-}
-
-size_t slab_take(struct slab *slab, void **out, size_t n)
-{
-	size_t got = slab->nr_free ? slab_take_freed(slab, out, n) : 0;
-
-	return got + slab_carve(slab, out + got, n - got);
-}
-
 bool slab_put(struct slab *slab, const void *p)
 {
 	size_t index = slab_index(slab, p);
 
-	if (index >= slab->carved || bitmap_test(slab->free, index))
+	if (index >= slab->nr_objects || bitmap_test(slab->free, index))
 		return false;
 	bitmap_set(slab->free, index);
 	slab->nr_free++;
@@ -164,10 +146,10 @@ bool slab_has(const struct slab *slab, const void *p)
 {
 	size_t index = slab_index(slab, p);
 
-	return index >= slab->carved || bitmap_test(slab->free, index);
+	return index >= slab->nr_objects || bitmap_test(slab->free, index);
 }
 
-/* All objects that overlap the page are free, or were never carved. */
+/* All objects that overlap the page are free. */
 static bool slab_page_is_idle(const struct slab *slab, size_t page)
 {
 	size_t size = size_classes[slab->class].size;
@@ -175,7 +157,7 @@ static bool slab_page_is_idle(const struct slab *slab, size_t page)
 	size_t to = ((page + 1) << PAGE_SHIFT) / size;
 
 	to += to * size < (page + 1) << PAGE_SHIFT;
-	to = min(to, (size_t)slab->carved);
+	to = min(to, (size_t)slab->nr_objects);
 	return from >= to ||
 	       bitmap_count_range(slab->free, from, to - from) == to - from;
 }
@@ -242,12 +224,11 @@ void slab_validate(const struct slab *slab)
 	}
 	CHECK(asleep == slab->nr_asleep);
 	CHECK(slab->nr_objects == sc->nr_objects);
-	CHECK(slab->carved <= slab->nr_objects);
 	CHECK(bitmap_count_range(slab->free, 0, SLAB_MAX_OBJECTS) ==
 	      slab->nr_free);
-	CHECK(bitmap_count_range(slab->free, 0, slab->carved) ==
+	CHECK(bitmap_count_range(slab->free, 0, slab->nr_objects) ==
 	      slab->nr_free);
-	for (size_t i = 0; i < slab->carved; i++)
+	for (size_t i = 0; i < slab->nr_objects; i++)
 		if (bitmap_test(slab->free, i) && !slab_sleeps_at(slab, i))
 			CHECK(object_has_key(slab_object(slab, i)));
 }

@@ -4,18 +4,17 @@
  * 1. Its descriptor lies in metadata; every page's word names it. The pages
  *    are one naturally aligned block, objects start at its start: an
  *    object's place is its address masked.
- * 2. Objects are carved from the start on, when first needed. An object that
- *    was carved is in use (in a sheaf, or the program's), or its bit in
- *    `free` is set.
+ * 2. An object is in use (in a sheaf, or the program's), or its bit in `free`
+ *    is set.
  *
- *	nr_free = bits set in free;  carved <= nr_objects
- *	in use  = carved - nr_free
+ *	nr_free = bits set in free
+ *	in use  = nr_objects - nr_free
  *
- * 3. An object that is not the program's carries its key in its first word:
- *    the secret of the process xor its address.
- * 4. A page whose objects are all free can be asleep: purged. Its word has
- *    no bin offset, for no object there may be freed, and its free objects
- *    carry no key. Taking one of them wakes it.
+ * 3. A page is asleep until an object on it is first taken, and again when
+ *    it was purged because all of them were free. Its word has no bin offset
+ *    then, for no object that starts there may be freed.
+ * 4. In a page that is awake an object that is not the program's carries its
+ *    key in its first word: the secret of the process xor its address.
  * 5. Under the lock of its barn.
  */
 #ifndef ZBM_SLAB_H
@@ -33,10 +32,9 @@ struct slab {
 	uint8_t class;
 	uint8_t node;
 	uint16_t nr_objects;
-	uint16_t carved;
 	uint16_t nr_free;
 	uint16_t seen_free;	/* nr_free at the last sweep */
-	uint8_t nr_asleep;	/* pages purged, see slab_sweep */
+	uint8_t nr_asleep;	/* pages */
 	uint8_t sweep;		/* the last sweep that looked at it */
 	bool isolated;		/* off its list while it is swept */
 	alignas(64) uint64_t free[SLAB_MAX_OBJECTS / 64];
@@ -67,12 +65,12 @@ static inline struct slab *word_slab(uint64_t word)
 
 static inline bool slab_is_unused(const struct slab *slab)
 {
-	return slab->carved == slab->nr_free;
+	return slab->nr_free == slab->nr_objects;
 }
 
 static inline bool slab_is_full(const struct slab *slab)
 {
-	return slab->carved == slab->nr_objects && slab->nr_free == 0;
+	return slab->nr_free == 0;
 }
 
 /* Byte offset in its slab of a pointer into one. */
@@ -99,10 +97,10 @@ void slab_destroy(struct pcp *pcp, struct slab *slab);
 /* Hands out up to n objects; how many. */
 size_t slab_take(struct slab *slab, void **out, size_t n);
 
-/* Takes an object back; false: it is free already, or was never carved. */
+/* Takes an object back; false: it is free already. */
 bool slab_put(struct slab *slab, const void *p);
 
-/* Puts pages to sleep that hold free or never carved objects only. Without
+/* Purges pages that hold free objects only, and puts them to sleep. Without
  * the lock, while the slab is isolated; pages purged. */
 size_t slab_sweep(struct slab *slab);
 

@@ -18,6 +18,7 @@ struct other {
 	void (*free)(void *);
 	size_t (*in_use)(void);		/* NULL: use mallinfo2 */
 	struct mallinfo2 (*mallinfo2)(void);
+	int (*mallopt)(int, int);
 };
 
 static const size_t sizes[] = { 1, 24, 100, 1000, 2000, 5000, 70000, 127000,
@@ -75,25 +76,51 @@ static void check_each_size(const struct other *other)
 	}
 }
 
+enum { NR_HANDED = 60 };
+
+static void *handed[NR_HANDED];
+
+static void take_all(const struct other *other, size_t n)
+{
+	int i;
+
+	for (i = 0; i < NR_HANDED; i++) {
+		handed[i] = other->malloc(n);
+		CHECK(handed[i]);
+		*(char *)handed[i] = 1;
+	}
+}
+
+static void free_all(void)
+{
+	int i;
+
+	for (i = 0; i < NR_HANDED; i++)
+		free(handed[i]);
+}
+
 /* Above what caches per thread keep, so that the figure moves at once. */
 static void check_handed_on(const struct other *other, size_t n)
 {
-	enum { N = 60 };
-	size_t before = in_use(other), during;
-	void *p[N];
-	int i;
+	size_t before = in_use(other);
 
-	for (i = 0; i < N; i++) {
-		p[i] = other->malloc(n);
-		CHECK(p[i]);
-	}
-	during = in_use(other);
-	CHECK_OP(during, >=, before + N * n);
-	for (i = 0; i < N; i++)
-		free(p[i]);
+	take_all(other, n);
+	CHECK_OP(in_use(other), >=, before + NR_HANDED * n);
+	free_all();
 	if (in_use(other) > before + n)
 		hard_say("%s: %zu bytes\n", other->name, n);
 	CHECK_OP(in_use(other), <=, before + n);
+}
+
+/* A block that is mapped alone belongs to nobody's heap: it is unmapped. */
+static void check_unmapped(const struct other *other)
+{
+	size_t before = hard_status("VmSize:");
+
+	take_all(other, 2 * MIB);
+	CHECK_OP(hard_status("VmSize:"), >=, before + NR_HANDED * MIB);
+	free_all();
+	CHECK_OP(hard_status("VmSize:"), <=, before + 16 * MIB);
 }
 
 static void check_no_growth(const struct other *other)
@@ -154,10 +181,12 @@ static void check_threads(const struct other *other)
 
 static void check_other(const struct other *other)
 {
+	/* From here on constant: what is larger is mapped alone. */
+	CHECK_EQ(other->mallopt(M_MMAP_THRESHOLD, 128 * 1024), 1);
 	check_each_size(other);
 	check_handed_on(other, 2000);
 	check_handed_on(other, 30000);
-	check_handed_on(other, MIB);
+	check_unmapped(other);
 	check_no_growth(other);
 	check_threads(other);
 	every_class_once();
@@ -168,7 +197,7 @@ static void check_other(const struct other *other)
 
 static struct other from_libc(void *handle, const char *name)
 {
-	struct other other = { name, NULL, NULL, NULL, NULL, NULL, NULL };
+	struct other other = { .name = name };
 
 	other.malloc = FROM(handle, void *(*)(size_t), "malloc");
 	other.memalign = FROM(handle, void *(*)(size_t, size_t), "memalign");
@@ -176,12 +205,13 @@ static struct other from_libc(void *handle, const char *name)
 	other.free = FROM(handle, void (*)(void *), "free");
 	other.mallinfo2 = FROM(handle, struct mallinfo2 (*)(void),
 			       "mallinfo2");
+	other.mallopt = FROM(handle, int (*)(int, int), "mallopt");
 	return other;
 }
 
 static struct other from_plugin(void *handle, const char *name)
 {
-	struct other other = { name, NULL, NULL, NULL, NULL, NULL, NULL };
+	struct other other = { .name = name };
 
 	other.malloc = FROM(handle, void *(*)(size_t), "plugin_malloc");
 	other.memalign = FROM(handle, void *(*)(size_t, size_t),
@@ -190,6 +220,7 @@ static struct other from_plugin(void *handle, const char *name)
 			     "plugin_realloc");
 	other.free = FROM(handle, void (*)(void *), "plugin_free");
 	other.in_use = FROM(handle, size_t (*)(void), "plugin_in_use");
+	other.mallopt = FROM(handle, int (*)(int, int), "plugin_mallopt");
 	return other;
 }
 

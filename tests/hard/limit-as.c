@@ -33,7 +33,7 @@ static void run_limited(size_t limit)
 int main(int argc, char **argv __attribute__((unused)))
 {
 	static const size_t limits[] = {
-		20 * MIB, 32 * MIB, 64 * MIB, 100 * MIB, 160 * MIB, GIB,
+		20 * MIB, 32 * MIB, 64 * MIB, 100 * MIB, GIB,
 	};
 	struct rlimit rl;
 	unsigned int i;

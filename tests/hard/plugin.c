@@ -13,6 +13,7 @@ void *plugin_realloc(void *p, size_t n);
 void plugin_free(void *p);
 char *plugin_strdup(const char *s);
 size_t plugin_in_use(void);
+int plugin_mallopt(int param, int value);
 int plugin_thread_work(int n);
 
 static char *table[100];
@@ -70,6 +71,11 @@ size_t plugin_in_use(void)
 	struct mallinfo2 info = mallinfo2();
 
 	return info.uordblks + info.hblkhd;
+}
+
+int plugin_mallopt(int param, int value)
+{
+	return mallopt(param, value);
 }
 
 int plugin_thread_work(int n)

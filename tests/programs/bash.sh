@@ -28,8 +28,7 @@ for ((i = 0; i < 4000; i++)); do
 done
 t=${text//line/}
 echo "${#text} ${#t}"
-shopt -s extglob patsub_replacement 2>/dev/null
-t=${text//gro+([a-z])/<&>}
+t=${text//[lg]/<&>}
 echo "${#t}"
 IFS=';' read -ra parts <<<"$text"
 echo "parts ${#parts[@]} ${parts[77]}"

@@ -31,7 +31,7 @@ static void assert_default(const struct options *opts)
 	assert_int_equal(opts->thp, THP_AUTO);
 	assert_int_equal(opts->window, 0);
 	assert_int_equal(opts->decay_ms, 500);
-	assert_int_equal(opts->cache, 4 << 20);
+	assert_int_equal(opts->cache, 1 << 20);
 	assert_string_equal(opts->stats, "");
 }
 

@@ -1,0 +1,476 @@
+/*
+ * test_barn - sheaves change hands, slabs come and go.
+ *
+ * Each test ends with empty barns and no page in use.
+ */
+#include "world.h"
+
+#include "mm/vmscan.h"
+#include "slab/barn.h"
+
+#include <setjmp.h>
+#include <sys/mman.h>
+
+#include <cmocka.h>
+
+#define MANY	4096	/* objects */
+
+static struct pcp pcp;
+static void *objects[MANY];
+
+static int start(void **state)
+{
+	(void)state;
+	world_start(16 * SECTION_SIZE);
+	assert_true(barn_init_node(0));
+	pcp_register(&pcp, world_zone());
+	return 0;
+}
+
+static struct barn *barn_for(size_t size)
+{
+	return barn_of(0, size_class_of(size));
+}
+
+static void validate(void)
+{
+	for (unsigned int class = 0; class < NR_CLASSES; class++)
+		barn_validate(barn_of(0, class));
+	pcp_validate(&pcp);
+	page_alloc_validate();
+}
+
+static void finish(void)
+{
+	validate();
+	barn_shrink_all(RECLAIM_ALL);
+	pcp_drain(&pcp, true);
+	for (unsigned int class = 0; class < NR_CLASSES; class++) {
+		assert_int_equal(barn_of(0, class)->nr_slabs, 0);
+		assert_int_equal(barn_of(0, class)->nr_full, 0);
+	}
+	assert_int_equal(world_used(), 0);
+	validate();
+}
+
+static void refill(struct barn *barn, size_t from, size_t to)
+{
+	size_t size = size_classes[barn->class].size;
+
+	while (from < to) {
+		size_t got = barn_refill(barn, &pcp, objects + from,
+					 to - from);
+
+		assert_true(got > 0 && got <= to - from);
+		for (; got; got--, from++) {
+			assert_true(object_has_key(objects[from]));
+			memset(objects[from], 0x3c, size);
+		}
+	}
+}
+
+static void mark_freed(size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++)
+		*(uint64_t *)objects[i] = object_key(objects[i]);
+}
+
+static void flush(size_t from, size_t to)
+{
+	mark_freed(from, to);
+	barn_flush(&pcp, objects + from, to - from);
+}
+
+/* A sheaf with n objects of the barn's class. */
+static struct sheaf *full_sheaf(struct barn *barn, size_t n)
+{
+	struct sheaf *sheaf = sheaf_alloc(n);
+
+	assert_non_null(sheaf);
+	assert_true(sheaf->capacity >= n);
+	while (sheaf->nr < n)
+		sheaf->nr += (uint16_t)barn_refill(barn, &pcp, sheaf->object +
+						   sheaf->nr, n - sheaf->nr);
+	return sheaf;
+}
+
+static void test_a_sheaf_fills_a_power_of_two_of_bytes(void **state)
+{
+	static const size_t wants[] = { 1, 6, 7, 14, 30, 62, 126 };
+	size_t in_use = meta.in_use;
+
+	(void)state;
+	for (size_t i = 0; i < array_size(wants); i++) {
+		struct sheaf *sheaf = sheaf_alloc(wants[i]);
+
+		assert_non_null(sheaf);
+		assert_true(sheaf->capacity >= wants[i]);
+		assert_true(is_pow2(sizeof(*sheaf) + sheaf->capacity *
+				    sizeof(void *)));
+		assert_int_equal(sheaf->nr, 0);
+		memset(sheaf->object, 1, sheaf->capacity * sizeof(void *));
+		sheaf_free(sheaf);
+	}
+	assert_int_equal(meta.in_use, in_use);
+	finish();
+}
+
+static void test_an_empty_sheaf_is_exchanged_for_a_full_one(void **state)
+{
+	struct barn *barn = barn_for(64);
+	struct sheaf *empty = sheaf_alloc(30), *full = full_sheaf(barn, 30);
+
+	(void)state;
+	assert_null(barn_get_full(barn, empty));
+	assert_int_equal(barn->nr_empty, 0);
+	assert_true(barn_put_full(barn, full));
+	assert_int_equal(barn->nr_full, 1);
+	validate();
+	assert_ptr_equal(barn_get_full(barn, empty), full);
+	assert_int_equal(full->nr, 30);
+	assert_int_equal(barn->nr_full, 0);
+	assert_int_equal(barn->nr_empty, 1);
+	validate();
+	assert_ptr_equal(barn_get_empty(barn, 30), empty);
+	assert_int_equal(barn->nr_empty, 0);
+
+	barn_flush(&pcp, full->object, full->nr);
+	sheaf_free(full);
+	sheaf_free(empty);
+	finish();
+}
+
+static void test_the_last_full_sheaf_in_is_the_first_out(void **state)
+{
+	struct barn *barn = barn_for(48);
+	struct sheaf *sheaf[3];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		sheaf[i] = full_sheaf(barn, 14);
+		assert_true(barn_put_full(barn, sheaf[i]));
+	}
+	for (int i = 2; i >= 0; i--) {
+		assert_ptr_equal(barn_get_full(barn, NULL), sheaf[i]);
+		assert_true(barn_put_full(barn, sheaf[i]));
+		assert_ptr_equal(barn_get_full(barn, NULL), sheaf[i]);
+		barn_flush(&pcp, sheaf[i]->object, sheaf[i]->nr);
+		sheaf_free(sheaf[i]);
+	}
+	assert_null(barn_get_full(barn, NULL));
+	finish();
+}
+
+static void test_full_sheaves_are_limited_in_number(void **state)
+{
+	struct barn *barn = barn_for(16);
+	struct sheaf *sheaf = full_sheaf(barn, 6);
+	size_t n = 0;
+
+	(void)state;
+	while (barn_put_full(barn, sheaf)) {
+		sheaf = full_sheaf(barn, 6);
+		assert_true(++n < 100);
+	}
+	assert_int_equal(barn->nr_full, n);
+	assert_true(n >= 4);
+	/* Who is refused keeps the sheaf and its objects. */
+	assert_int_equal(sheaf->nr, 6);
+	barn_flush(&pcp, sheaf->object, sheaf->nr);
+	sheaf_free(sheaf);
+	finish();
+}
+
+static void test_full_sheaves_are_limited_in_bytes(void **state)
+{
+	struct barn *barn = barn_for(14336);
+	struct sheaf *sheaf = full_sheaf(barn, 14);
+	size_t n = 0;
+
+	(void)state;
+	while (barn_put_full(barn, sheaf)) {
+		sheaf = full_sheaf(barn, 14);
+		assert_true(++n < 100);
+	}
+	assert_true(n >= 1);
+	assert_true(n * 14 * 14336 <= 1 << 20);
+	assert_true((n + 1) * 14 * 14336 > 1 << 20);
+	barn_flush(&pcp, sheaf->object, sheaf->nr);
+	sheaf_free(sheaf);
+	finish();
+}
+
+static void test_empty_sheaves_are_limited(void **state)
+{
+	struct barn *barn = barn_for(32);
+	size_t n = 0, in_use;
+
+	(void)state;
+	for (int i = 0; i < 40; i++) {
+		struct sheaf *full = full_sheaf(barn, 6);
+
+		assert_true(barn_put_full(barn, full));
+		assert_ptr_equal(barn_get_full(barn, sheaf_alloc(6)), full);
+		barn_flush(&pcp, full->object, full->nr);
+		sheaf_free(full);
+		validate();
+	}
+	n = barn->nr_empty;
+	assert_in_range(n, 1, 32);
+	/* One that is too small is not given out. */
+	in_use = meta.in_use;
+	for (size_t i = 0; i < n; i++) {
+		struct sheaf *sheaf = barn_get_empty(barn, 62);
+
+		assert_true(sheaf->capacity >= 62);
+		sheaf_free(sheaf);
+	}
+	assert_int_equal(barn->nr_empty, 0);
+	assert_true(meta.in_use < in_use);
+	finish();
+}
+
+static void test_refill_makes_slabs_as_needed(void **state)
+{
+	struct barn *barn = barn_for(1024);
+	size_t per_slab = size_classes[barn->class].nr_objects;
+
+	(void)state;
+	refill(barn, 0, 1);
+	assert_int_equal(barn->nr_slabs, 1);
+	assert_int_equal(barn->nr_partial, 1);
+	assert_int_equal(barn->nr_unused, 0);
+	refill(barn, 1, per_slab);
+	assert_int_equal(barn->nr_slabs, 1);
+	assert_int_equal(barn->nr_partial, 0);
+	refill(barn, per_slab, 3 * per_slab + 1);
+	assert_int_equal(barn->nr_slabs, 4);
+	assert_int_equal(barn->nr_partial, 1);
+	for (size_t i = 0; i < 3 * per_slab + 1; i++)
+		for (size_t k = 0; k < i; k++)
+			assert_ptr_not_equal(objects[i], objects[k]);
+	flush(0, 3 * per_slab + 1);
+	finish();
+}
+
+static void test_an_unused_slab_is_kept_and_the_next_released(void **state)
+{
+	struct barn *barn = barn_for(2048);
+	size_t n = size_classes[barn->class].nr_objects;
+
+	(void)state;
+	refill(barn, 0, 3 * n);
+	assert_int_equal(barn->nr_slabs, 3);
+	flush(0, n);
+	assert_int_equal(barn->nr_unused, 1);
+	assert_int_equal(barn->nr_slabs, 3);
+	validate();
+	flush(n, 2 * n);
+	assert_int_equal(barn->nr_unused, 1);
+	assert_int_equal(barn->nr_slabs, 2);
+	validate();
+	flush(2 * n, 3 * n);
+	assert_int_equal(barn->nr_slabs, 1);
+	validate();
+	/* And that one serves the next request. */
+	refill(barn, 0, 1);
+	assert_int_equal(barn->nr_slabs, 1);
+	assert_int_equal(barn->nr_unused, 0);
+	flush(0, 1);
+	finish();
+}
+
+static void test_a_slab_that_was_full_serves_again(void **state)
+{
+	struct barn *barn = barn_for(512);
+	size_t n = size_classes[barn->class].nr_objects;
+	void *p;
+
+	(void)state;
+	refill(barn, 0, n);
+	assert_int_equal(barn->nr_partial, 0);
+	p = objects[n / 2];
+	flush(n / 2, n / 2 + 1);
+	assert_int_equal(barn->nr_partial, 1);
+	refill(barn, n / 2, n / 2 + 1);
+	assert_ptr_equal(objects[n / 2], p);
+	assert_int_equal(barn->nr_partial, 0);
+	flush(0, n);
+	finish();
+}
+
+static void test_flush_sorts_objects_of_all_classes(void **state)
+{
+	uint64_t seed = 3;
+	size_t n = 0;
+
+	(void)state;
+	for (unsigned int class = 0; class < NR_SMALL_CLASSES; class++) {
+		refill(barn_of(0, class), n, n + 20);
+		n += 20;
+	}
+	for (size_t i = n; i > 1; i--) {
+		size_t j = world_below(&seed, i);
+		void *p = objects[j];
+
+		objects[j] = objects[i - 1];
+		objects[i - 1] = p;
+	}
+	flush(0, n / 2);
+	validate();
+	flush(n / 2, n);
+	for (unsigned int class = 0; class < NR_SMALL_CLASSES; class++)
+		assert_in_range(barn_of(0, class)->nr_slabs, 0, 1);
+	finish();
+}
+
+static void flush_twice(void)
+{
+	refill(barn_for(96), 0, 8);
+	objects[8] = objects[3];
+	flush(0, 9);
+}
+
+static void flush_what_is_no_object(void)
+{
+	struct page *page = alloc_pages(&pcp, GFP_USER, 0);
+
+	objects[0] = page_address(page);
+	barn_flush(&pcp, objects, 1);
+}
+
+static void test_flush_aborts_on_what_is_free_already(void **state)
+{
+	(void)state;
+	assert_true(child_dies(flush_twice, "double free of"));
+	assert_true(child_dies(flush_what_is_no_object, "not allocated"));
+	finish();
+}
+
+static size_t resident(void)
+{
+	static unsigned char map[16 * SECTION_PAGES];
+	size_t n = 0, pages = vm.sections[0].online;
+
+	assert_int_equal(mincore(pfn_to_address(0), pages << PAGE_SHIFT, map),
+			 0);
+	for (size_t i = 0; i < pages; i++)
+		n += map[i] & 1;
+	return n;
+}
+
+/* All but each 256th of 4096 objects of 64 bytes are free. */
+static void test_the_sweep_frees_pages_of_slabs_in_use(void **state)
+{
+	struct barn *barn = barn_for(64);
+	size_t before, slabs;
+
+	(void)state;
+	refill(barn, 0, MANY);
+	slabs = barn->nr_slabs;
+	for (size_t i = 0; i < MANY; i++)
+		if (i % 256)
+			flush(i, i + 1);
+	assert_in_range(barn->nr_slabs, MANY / 256, slabs);
+	before = resident();
+	barn_shrink_all(RECLAIM_ALL);
+	validate();
+	assert_true(before - resident() >= MANY / 256);
+	/* What the sweep left alone is as it was, the rest can be had. */
+	for (size_t i = 0; i < MANY; i += 256)
+		assert_int_equal(*(uint32_t *)objects[i], 0x3c3c3c3c);
+	for (size_t i = 0; i < MANY; i += 256)
+		refill(barn, i + 1, i + 256);
+	validate();
+	flush(0, MANY);
+	finish();
+}
+
+static void test_the_idle_sweep_takes_what_did_not_change(void **state)
+{
+	struct barn *barn = barn_for(512);
+	size_t n = size_classes[barn->class].nr_objects, before;
+
+	(void)state;
+	refill(barn, 0, n);
+	flush(1, n);
+	before = resident();
+	barn_shrink_all(RECLAIM_IDLE);
+	assert_int_equal(resident(), before);
+	refill(barn, 1, 2);
+	barn_shrink_all(RECLAIM_IDLE);
+	assert_int_equal(resident(), before);
+	barn_shrink_all(RECLAIM_IDLE);
+	assert_true(resident() < before);
+	validate();
+	flush(0, 2);
+	finish();
+}
+
+static void test_reclaim_of_caches_empties_full_sheaves(void **state)
+{
+	struct barn *barn = barn_for(128);
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		assert_true(barn_put_full(barn, full_sheaf(barn, 62)));
+	/* The first visit only looks, the second takes what lay unused. */
+	barn_shrink_all(RECLAIM_IDLE);
+	assert_int_equal(barn->nr_full, 4);
+	barn_flush(&pcp, barn->full->object, 0);
+	assert_true(barn_put_full(barn, barn_get_full(barn, NULL)));
+	barn_shrink_all(RECLAIM_IDLE);
+	assert_int_equal(barn->nr_full, 1);
+	validate();
+	barn_shrink_all(RECLAIM_CACHES);
+	assert_int_equal(barn->nr_full, 0);
+	assert_int_equal(barn->nr_slabs, 0);
+	finish();
+}
+
+static void test_runs_go_back_to_the_zone(void **state)
+{
+	unsigned int class = size_class_of(64 << 10);
+	size_t used = world_used();
+
+	(void)state;
+	for (size_t i = 0; i < 10; i++) {
+		struct page *page = alloc_pages_exact(&pcp, GFP_USER, 16,
+						      PAGE_SIZE);
+
+		page->nr_pages = 16;
+		page_set_word(page, word_make(PAGE_RUN, 0, class + 1,
+					      RUN_CACHED));
+		objects[i] = page_address(page);
+	}
+	barn_flush_class(&pcp, class, objects, 10);
+	pcp_drain(&pcp, true);
+	assert_int_equal(world_used(), used);
+	finish();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_sheaf_fills_a_power_of_two_of_bytes),
+		cmocka_unit_test(
+			test_an_empty_sheaf_is_exchanged_for_a_full_one),
+		cmocka_unit_test(test_the_last_full_sheaf_in_is_the_first_out),
+		cmocka_unit_test(test_full_sheaves_are_limited_in_number),
+		cmocka_unit_test(test_full_sheaves_are_limited_in_bytes),
+		cmocka_unit_test(test_empty_sheaves_are_limited),
+		cmocka_unit_test(test_refill_makes_slabs_as_needed),
+		cmocka_unit_test(
+			test_an_unused_slab_is_kept_and_the_next_released),
+		cmocka_unit_test(test_a_slab_that_was_full_serves_again),
+		cmocka_unit_test(test_flush_sorts_objects_of_all_classes),
+		cmocka_unit_test(test_flush_aborts_on_what_is_free_already),
+		cmocka_unit_test(test_the_sweep_frees_pages_of_slabs_in_use),
+		cmocka_unit_test(
+			test_the_idle_sweep_takes_what_did_not_change),
+		cmocka_unit_test(test_reclaim_of_caches_empties_full_sheaves),
+		cmocka_unit_test(test_runs_go_back_to_the_zone),
+	};
+
+	return cmocka_run_group_tests(tests, start, NULL);
+}

@@ -1,0 +1,153 @@
+/*
+ * world - what a unit test stands on: the floors that a heap's start would
+ * start, and a child process for what must not happen to the runner.
+ *
+ * 1. world_start is called once in a process: the floors have one state.
+ * 2. Code that runs in a child checks with CHECK, whose message the parent
+ *    shows. An assertion of cmocka's would go on with the next test there.
+ */
+#ifndef TESTS_WORLD_H
+#define TESTS_WORLD_H
+
+#include "base/options.h"
+#include "capture.h"
+#include "mm/meta.h"
+#include "mm/page_alloc.h"
+#include "os/os.h"
+#include "slab/size_class.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+/* Up to the page allocator, with a window of this many bytes. */
+static inline void world_start(size_t window)
+{
+	os_init();
+	options_set_defaults(&options);
+	CHECK(memmap_init(window));
+	CHECK(meta_init(vm.size));
+	size_class_init();
+	CHECK(page_alloc_init());
+}
+
+static inline struct zone *world_zone(void)
+{
+	return &nodes[0]->zone[ZONE_NORMAL];
+}
+
+/* Pages that somebody has: neither free nor being purged. */
+static inline size_t world_used(void)
+{
+	return zone_used(world_zone());
+}
+
+/* A generator of numbers that look random; the same seed gives the same. */
+static inline uint64_t world_random(uint64_t *state)
+{
+	uint64_t x = *state += 0x9e3779b97f4a7c15UL;
+
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9UL;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebUL;
+	return x ^ x >> 31;
+}
+
+static inline size_t world_below(uint64_t *state, size_t n)
+{
+	return world_random(state) % n;
+}
+
+/* A number from the environment, or what is to be without it. */
+static inline uint64_t world_number(const char *name, uint64_t otherwise)
+{
+	const char *text = getenv(name);
+
+	return text && *text ? strtoul(text, NULL, 0) : otherwise;
+}
+
+/* What the kernel counts, by its place in /proc/self/statm, bytes: 0 the
+ * address space, 5 the memory that RLIMIT_DATA limits. */
+static inline size_t world_statm(int index)
+{
+	unsigned long field[7] = { 0 };
+	FILE *file = fopen("/proc/self/statm", "r");
+
+	CHECK(file);
+	for (int i = 0; i < 7; i++)
+		CHECK(fscanf(file, "%lu", &field[i]) == 1);
+	fclose(file);
+	return field[index] * os.page_size;
+}
+
+/* Lets the process have this many bytes more than it has now. */
+static inline void world_limit(int resource, size_t more)
+{
+	struct rlimit limit;
+
+	os.page_size = (size_t)sysconf(_SC_PAGESIZE);
+	CHECK(getrlimit((__rlimit_resource_t)resource, &limit) == 0);
+	limit.rlim_cur = more + world_statm(resource == RLIMIT_AS ? 0 : 5);
+	CHECK(setrlimit((__rlimit_resource_t)resource, &limit) == 0);
+}
+
+static inline void child_main(void (*fn)(void))
+{
+	static const int signals[] = { SIGABRT, SIGBUS, SIGFPE, SIGILL,
+				       SIGSEGV, SIGSYS };
+	struct rlimit no_core = { 0, 0 };
+
+	/* cmocka has handlers that would go on in the child. */
+	for (size_t i = 0; i < array_size(signals); i++)
+		signal(signals[i], SIG_DFL);
+	setrlimit(RLIMIT_CORE, &no_core);
+	fn();
+	_exit(0);
+}
+
+/* Runs fn in a child; what it printed to stderr is in capture->text. Its
+ * exit status, or 128 and the number of the signal that ended it. */
+static inline int child_run(struct capture *capture, void (*fn)(void))
+{
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	capture_begin(capture);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0)
+		child_main(fn);
+	capture_end(capture);
+	CHECK(waitpid(pid, &status, 0) == pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) :
+				   128 + WTERMSIG(status);
+}
+
+/* The child must end well; else what it said is shown. */
+static inline bool child_succeeds(void (*fn)(void))
+{
+	struct capture capture;
+	int status = child_run(&capture, fn);
+
+	if (status)
+		fprintf(stderr, "the child ended with %d: %s", status,
+			capture.text);
+	return status == 0;
+}
+
+/* The child must abort with this in its message. */
+static inline bool child_dies(void (*fn)(void), const char *message)
+{
+	struct capture capture;
+	int status = child_run(&capture, fn);
+
+	if (status == 128 + SIGABRT && strstr(capture.text, message))
+		return true;
+	fprintf(stderr, "the child ended with %d and said: %s\n", status,
+		capture.text);
+	return false;
+}
+
+#endif
