@@ -4,17 +4,23 @@
 #include "mm/page_alloc.h"
 #include "os/os.h"
 
+/* Slow paths between two looks at the clock, which costs as much as they. */
+#define TICK_PERIOD	8
+
 /* A sheaf grows when it has run out this often: what a thread caches stays
  * in proportion to what it uses. */
 #define MISSES_TO_GROW	4
 
 /* Objects in a sheaf that is flushed as fast as it fills. */
-#define SURPLUS_WANT	14
+#define SURPLUS_WANT	13
 
 static inline void heap_tick(struct heap *heap)
 {
-	uint64_t now = os_now_ms();
+	uint64_t now;
 
+	if (likely(++heap->ticks % TICK_PERIOD))
+		return;
+	now = os_now_ms();
 	if (unlikely(now >= heap->due_ms))
 		heap_tick_slow(heap, now);
 }
@@ -29,8 +35,7 @@ static void bin_set_main(struct heap *heap, struct bin *bin,
 {
 	bin_count_calls(heap, bin);
 	bin->main_given = (uint16_t)count;
-	bin->main_lo = sheaf ? sheaf->object : NULL;
-	bin->main_top = bin->main_lo + count;
+	bin_point_main(bin, sheaf, count);
 }
 
 /* How far a sheaf may be filled. */
@@ -102,6 +107,16 @@ static bool bin_refill(struct heap *heap, struct bin *bin)
 	return n > 0;
 }
 
+/* NULL: the bin is empty. */
+static void *bin_pop_checked(struct heap *heap, struct bin *bin)
+{
+	void *p = bin_pop(heap, bin);
+
+	if (unlikely(!p && bin_main_count(bin)))
+		fault_write_after_free(bin->main_top[-1]);
+	return p;
+}
+
 void *heap_alloc_small(unsigned int class)
 {
 	struct heap *heap = heap_enter();
@@ -112,9 +127,9 @@ void *heap_alloc_small(unsigned int class)
 		return NULL;
 	heap_tick(heap);
 	bin = heap_bin(heap, class_bin(class));
-	p = bin_pop(bin);
+	p = bin_pop_checked(heap, bin);
 	if (!p && bin_refill(heap, bin))
-		p = bin_pop(bin);
+		p = bin_pop_checked(heap, bin);
 	/* No memory for a sheaf: one object alone. */
 	if (!p && barn_refill(heap_barn(heap, bin), &heap->pcp, &p, 1)) {
 		*(uint64_t *)p = 0;
@@ -152,7 +167,7 @@ static bool bin_make_room(struct heap *heap, struct bin *bin)
 	struct sheaf *spare = bin->spare;
 	size_t n;
 
-	if (spare && bin->main_lo && bin_main_count(bin) == 0) {
+	if (spare && bin_main(bin) && bin_main_count(bin) == 0) {
 		bin_swap(heap, bin);
 		return true;
 	}
@@ -227,37 +242,39 @@ void heap_flush_bins(struct heap *heap, bool all)
 	}
 }
 
-/* Room in a run bin's main; false: the run goes to the page allocator. */
-static bool run_bin_make_room(struct heap *heap, struct bin *bin)
+/* Main of a run bin; NULL for none. */
+static void run_bin_set(struct bin *bin, struct sheaf *sheaf, size_t count)
+{
+	bin_point_main(bin, sheaf, count);
+	bin->spare_end = sheaf ? sheaf->object + min(sheaf->capacity,
+				 size_classes[bin->class].sheaf_max) :
+				 bin->main_top;
+}
+
+/* Main is full: hands it to the barn, or its colder half to the pages. */
+static void run_bin_make_room(struct heap *heap, struct bin *bin)
 {
 	struct sheaf *main = bin_main(bin);
 	struct barn *barn = heap_barn(heap, bin);
 	size_t n = bin_main_count(bin), size = size_classes[bin->class].size;
 	size_t half = n - n / 2;
 
-	if (heap->cached_runs + size > options.cache)
-		return false;
-	if (main && n < main->capacity)
-		return true;
 	if (main) {
+		/* First it leaves the bin: see bin_make_room. */
+		run_bin_set(bin, NULL, 0);
 		main->nr = (uint16_t)n;
-		bin->main_lo = bin->main_top = NULL;
 		if (!barn_put_full(barn, main)) {
-			bin->main_lo = main->object;
-			bin->main_top = main->object + n;
-			/* The coldest ones lie at the bottom. */
 			barn_flush_runs(&heap->pcp, main->object, half);
 			memmove(main->object, main->object + half,
 				(n - half) * sizeof(void *));
-			bin->main_top -= half;
+			run_bin_set(bin, main, n - half);
 			heap->cached_runs -= half * size;
-			return true;
+			return;
 		}
 		heap->cached_runs -= n * size;
 	}
-	main = barn_get_empty(barn, size_classes[bin->class].sheaf_max);
-	bin->main_lo = bin->main_top = main ? main->object : NULL;
-	return main;
+	run_bin_set(bin, barn_get_empty(barn,
+					size_classes[bin->class].sheaf_max), 0);
 }
 
 static struct page *alloc_run_pages(struct heap *heap, size_t n, size_t align,
@@ -298,51 +315,42 @@ void heap_free_pages(struct page *page, size_t n)
 	heap_leave(heap);
 }
 
-/* The top of main, filled from the barn if it is empty; NULL: none there. */
-static struct page *run_bin_pop(struct heap *heap, struct bin *bin)
+/* Main is empty: a full sheaf of the barn's takes its place. */
+static void run_bin_refill(struct heap *heap, struct bin *bin)
 {
-	struct sheaf *full;
-	struct page *page;
+	struct sheaf *full = barn_get_full(heap_barn(heap, bin),
+					   bin_main(bin));
 
-	if (!bin_main_count(bin)) {
-		full = barn_get_full(heap_barn(heap, bin), bin_main(bin));
-		if (!full)
-			return NULL;
-		bin->main_lo = full->object;
-		bin->main_top = bin->main_lo + full->nr;
-		heap->cached_runs += full->nr * size_classes[bin->class].size;
-	}
-	page = pfn_to_page(address_to_pfn(*--bin->main_top));
-	heap->cached_runs -= size_classes[bin->class].size;
-	return page;
+	if (!full)
+		return;
+	run_bin_set(bin, full, full->nr);
+	heap->cached_runs += full->nr * size_classes[bin->class].size;
 }
 
 void *heap_alloc_run(unsigned int class, bool *dirty)
 {
 	struct heap *heap = heap_enter();
+	struct bin *bin;
 	struct page *page;
-	uint64_t word;
 
 	if (!heap)
 		return NULL;
 	heap_tick(heap);
-	page = run_bin_pop(heap, heap_bin(heap, class_bin(class)));
-	if (page) {
-		word = page_word(page);
-		ASSERT(word_high(word) & RUN_CACHED);
-		page_set_word(page, word & ~((uint64_t)RUN_CACHED <<
-					     PAGE_HIGH_SHIFT));
-	} else {
+	bin = heap_bin(heap, class_bin(class));
+	if (!bin_main_count(bin))
+		run_bin_refill(heap, bin);
+	page = heap_pop_run(heap, class);
+	if (!page) {
 		page = alloc_run_pages(heap,
 				       size_classes[class].size >> PAGE_SHIFT,
 				       PAGE_SIZE, (int)class);
-	}
-	if (page) {
-		heap->nr_alloc[class]++;
-		*dirty = word_high(page_word(page)) & RUN_DIRTY;
+		heap->nr_alloc[class] += page != NULL;
 	}
 	heap_leave(heap);
-	return page ? page_address(page) : NULL;
+	if (!page)
+		return NULL;
+	*dirty = word_high(page_word(page)) & RUN_DIRTY;
+	return page_address(page);
 }
 
 void heap_free_run(struct page *page)
@@ -353,13 +361,10 @@ void heap_free_run(struct page *page)
 	struct bin *bin = heap_bin(heap, class_bin(class));
 
 	heap_tick(heap);
-	heap->nr_free[class]++;
-	if (word_node(word) == heap->node && run_bin_make_room(heap, bin)) {
-		page_set_word(page, word | (uint64_t)(RUN_CACHED | RUN_DIRTY)
-					   << PAGE_HIGH_SHIFT);
-		*bin->main_top++ = page_address(page);
-		heap->cached_runs += size_classes[class].size;
-	} else {
+	if (bin->main_top == bin->spare_end)
+		run_bin_make_room(heap, bin);
+	if (!heap_push_run(heap, page, word)) {
+		heap->nr_free[class]++;
 		free_pages_exact(&heap->pcp, page, page->nr_pages);
 	}
 	heap_leave(heap);

@@ -15,7 +15,8 @@
  * 4. An object in a stack carries its key (slab.h); malloc clears it. A key
  *    found by free is a double free, one missed by malloc is a write after
  *    free.
- * 5. Run classes use `main` alone, so that a hot block is reused at once.
+ * 5. Run classes use `main` alone, so that a hot block is reused at once;
+ *    spare_end is where it ends.
  *
  * Only the owner touches a heap's bins. A heap without an owner, and the
  * shared heap, are under a lock (thread_heap.c).
@@ -23,6 +24,7 @@
 #ifndef ZBM_HEAP_H
 #define ZBM_HEAP_H
 
+#include "base/options.h"
 #include "slab/barn.h"
 #include "slab/fault.h"
 
@@ -49,9 +51,16 @@ enum heap_state {
 
 struct heap {
 	alignas(CACHE_LINE) struct bin bin[NR_BINS];
+	/* copies of vm's and of size_class_bins: one register reaches all */
+	uintptr_t vm_base;
+	size_t vm_size;
+	const struct page *mem_map;
+	uint64_t key;
 	uint64_t node_bits;		/* of words of pages of its node */
+	uint16_t bin_of_size[LOOKUP_MAX / MIN_ALIGN + 1];
 	int node;
 	uint64_t due_ms;		/* next look at what lies unused */
+	unsigned int ticks;		/* slow paths taken */
 	size_t cached_runs;		/* bytes in bins of run classes */
 	struct pcp pcp;
 	/* calls that have left the bins; the rest is in the stacks */
@@ -72,8 +81,9 @@ static_assert(HEAP_SIZE == PAGE_BIN_MASK + 1, "alien bins lie behind");
 #define HEAP_WORD_MASK \
 	(PAGE_BIN_MASK | PAGE_NODE_MASK << PAGE_NODE_SHIFT)
 
-/* Has no stacks; never written. */
-extern struct heap heap_none;
+/* Has no stacks, and no size has a bin but bin 0; not written after its
+ * start. Hidden: its address is known without the loader. */
+extern struct heap heap_none __attribute__((visibility("hidden")));
 
 /* Bytes from heap_none to the thread's heap, so that 0 is "none yet": the
  * loader runs IFUNC resolvers before it fills in thread-local values. */
@@ -87,22 +97,29 @@ static force_inline struct heap *thread_heap(void)
 			       (uintptr_t)thread_heap_offset);
 }
 
+/* Neither heap_none nor heap_dead, which know of no window. */
+static force_inline bool heap_is_own(const struct heap *heap)
+{
+	return heap->vm_size;
+}
+
 static force_inline struct bin *heap_bin(struct heap *heap, size_t offset)
 {
 	return (struct bin *)(void *)((char *)heap + offset);
 }
 
-/* A small object from main, or NULL: the bin is empty. */
-static force_inline void *bin_pop(struct bin *bin)
+/* A small object from main, or NULL: the bin is empty, or its next object
+ * has lost its key. Both show as a missing key: below the last object of a
+ * sheaf stands a pointer to a word that never is one (sheaf_end). */
+static force_inline void *bin_pop(const struct heap *heap, struct bin *bin)
 {
-	void *p;
+	void **top = bin->main_top;
+	uint64_t *p = top[-1];
 
-	if (unlikely(bin->main_top == bin->main_lo))
+	if (unlikely(*p != (heap->key ^ (uintptr_t)p)))
 		return NULL;
-	p = *--bin->main_top;
-	if (unlikely(!object_has_key(p)))
-		fault_write_after_free(p);
-	*(uint64_t *)p = 0;
+	bin->main_top = top - 1;
+	*p = 0;
 	return p;
 }
 
@@ -110,24 +127,64 @@ static force_inline void *bin_pop(struct bin *bin)
  * full, or the pointer is not to a live small object. */
 static force_inline bool heap_free_fast(void *p)
 {
-	size_t offset = (uintptr_t)p - vm.base, place;
 	struct heap *heap = thread_heap();
+	size_t offset = (uintptr_t)p - heap->vm_base, place;
+	uint64_t word, key = heap->key ^ (uintptr_t)p;
 	struct bin *bin;
-	uint64_t word;
+	void **top;
 
-	if (unlikely(offset >= vm.size))
+	if (unlikely(offset >= heap->vm_size))
 		return false;
-	word = page_word(&vm.mem_map[offset >> PAGE_SHIFT]);
+	word = page_word(&heap->mem_map[offset >> PAGE_SHIFT]);
 	bin = heap_bin(heap, (word ^ heap->node_bits) & HEAP_WORD_MASK);
-	if (unlikely(bin->spare_top == bin->spare_end))
+	top = bin->spare_top;
+	if (unlikely(top == bin->spare_end))
 		return false;
 	place = (uintptr_t)p & bin->slab_mask;
 	if (unlikely(place * bin->magic >= bin->magic))
 		return false;
-	if (unlikely(object_has_key(p)))
+	if (unlikely(*(uint64_t *)p == key))
 		return false;
-	*(uint64_t *)p = object_key(p);
-	*bin->spare_top++ = p;
+	*(uint64_t *)p = key;
+	*top = p;
+	bin->spare_top = top + 1;
+	return true;
+}
+
+/* A run of the class from the heap's own stack, or NULL. It counts as
+ * dirty. */
+static force_inline struct page *heap_pop_run(struct heap *heap,
+					      unsigned int class)
+{
+	struct bin *bin = heap_bin(heap, class_bin(class));
+	struct page *page;
+
+	if (bin->main_top == bin->main_lo)
+		return NULL;
+	page = pfn_to_page(address_to_pfn(*--bin->main_top));
+	page_set_word(page, page_word(page) & ~((uint64_t)RUN_CACHED <<
+						PAGE_HIGH_SHIFT));
+	heap->cached_runs -= size_classes[class].size;
+	heap->nr_alloc[class]++;
+	return page;
+}
+
+/* The run is the program's, of a class. False: no room for it. */
+static force_inline bool heap_push_run(struct heap *heap, struct page *page,
+				       uint64_t word)
+{
+	unsigned int class = (unsigned int)word_class(word);
+	struct bin *bin = heap_bin(heap, class_bin(class));
+	size_t cached = heap->cached_runs + size_classes[class].size;
+
+	if (bin->main_top == bin->spare_end || cached > options.cache ||
+	    word_node(word) != heap->node)
+		return false;
+	page_set_word(page, word | (uint64_t)(RUN_CACHED | RUN_DIRTY) <<
+				   PAGE_HIGH_SHIFT);
+	*bin->main_top++ = page_address(page);
+	heap->cached_runs = cached;
+	heap->nr_free[class]++;
 	return true;
 }
 

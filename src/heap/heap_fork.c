@@ -130,9 +130,10 @@ void heap_adopt(struct heap *heap)
 		if (bin->spare)
 			heap_adopt_stack(heap, class, bin->spare->object,
 					 bin->spare_top);
-		bin->main_lo = bin->main_top = NULL;
+		bin_point_main(bin, NULL, 0);
 		bin->spare = NULL;
-		bin->spare_top = bin->spare_end = NULL;
+		bin->spare_top = NULL;
+		bin->spare_end = class_is_small(class) ? NULL : bin->main_top;
 		bin->main_given = bin->spare_given = 0;
 	}
 	heap->cached_runs = 0;

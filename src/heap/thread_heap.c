@@ -15,7 +15,13 @@ static uint16_t bin_first_want(unsigned int class)
 	return (uint16_t)min(max(n, 1UL), (size_t)SHEAF_MIN_CAPACITY);
 }
 
-struct heap heap_none, heap_dead;
+union no_sheaf no_sheaf = { .sheaf = { .end = &sheaf_end } };
+
+#define EMPTY_BIN { \
+	.main_top = no_sheaf.sheaf.object, .main_lo = no_sheaf.sheaf.object }
+
+struct heap heap_none = { .bin = { EMPTY_BIN } };
+struct heap heap_dead = { .bin = { EMPTY_BIN } };
 
 __thread ptrdiff_t thread_heap_offset
 	__attribute__((tls_model("initial-exec")));
@@ -39,10 +45,19 @@ static void heap_init(struct heap *heap, int node)
 {
 	heap->node = node;
 	heap->node_bits = (uint64_t)node << PAGE_NODE_SHIFT;
+	heap->vm_base = vm.base;
+	heap->vm_size = vm.size;
+	heap->mem_map = vm.mem_map;
+	heap->key = vm.key;
+	memcpy(heap->bin_of_size, size_class_bins, sizeof(size_class_bins));
+	bin_point_main(&heap->bin[0], NULL, 0);
 	for (unsigned int class = 0; class < NR_CLASSES; class++) {
 		struct bin *bin = heap_bin(heap, class_bin(class));
 
+		bin_point_main(bin, NULL, 0);
 		bin->class = (uint8_t)class;
+		if (!class_is_small(class))
+			bin->spare_end = bin->main_top;
 		bin->want = bin_first_want(class);
 		bin->magic = size_classes[class].magic;
 		bin->slab_mask = (uint32_t)

@@ -67,10 +67,25 @@ void heap_fork_child(void);
 /* The orphan's objects, each verified, go back; its bins become empty. */
 void heap_adopt(struct heap *heap);
 
+/* Stands in for a main that is not there. */
+extern union no_sheaf {
+	struct sheaf sheaf;
+	void *room[sizeof(struct sheaf) / sizeof(void *) + 1];
+} no_sheaf;
+
+static inline void bin_point_main(struct bin *bin, struct sheaf *sheaf,
+				  size_t count)
+{
+	bin->main_lo = (sheaf ? sheaf : &no_sheaf.sheaf)->object;
+	bin->main_top = bin->main_lo + count;
+}
+
 static inline struct sheaf *bin_main(const struct bin *bin)
 {
-	return bin->main_lo ? container_of(bin->main_lo, struct sheaf, object[0])
-			    : NULL;
+	struct sheaf *main = container_of(bin->main_lo, struct sheaf,
+					  object[0]);
+
+	return main == &no_sheaf.sheaf ? NULL : main;
 }
 
 static inline size_t bin_main_count(const struct bin *bin)

@@ -47,10 +47,11 @@ never_inline void mem_free_slow(void *p)
 	}
 	if (word_type(block.word) == PAGE_SLAB)
 		heap_free_small(block.word, p);
-	else if (word_class(block.word) >= 0)
-		heap_free_run(block.page);
-	else
+	else if (word_class(block.word) < 0)
 		huge_free(block.page);
+	else if (!heap_is_own(thread_heap()) ||
+		 !heap_push_run(thread_heap(), block.page, block.word))
+		heap_free_run(block.page);
 }
 
 size_t mem_usable_size(void *p)

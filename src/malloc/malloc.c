@@ -43,12 +43,28 @@ static void *mem_alloc(size_t size)
 	return huge_alloc(size, PAGE_SIZE, false);
 }
 
+/* What is too large for the table, and yet in the thread's bins. */
+static inline void *pop_by_class(struct heap *heap, unsigned int class)
+{
+	struct page *page;
+
+	if (class_is_small(class))
+		return bin_pop(heap, heap_bin(heap, class_bin(class)));
+	page = heap_pop_run(heap, class);
+	return page ? page_address(page) : NULL;
+}
+
 never_inline void *mem_malloc_slow(size_t size)
 {
-	void *p = NULL;
+	struct heap *heap = thread_heap();
+	void *p;
 
-	if (likely(heap_start()))
-		p = mem_alloc(size);
+	if (size > LOOKUP_MAX && size <= CLASS_MAX && heap_is_own(heap)) {
+		p = pop_by_class(heap, size_class_of(size));
+		if (likely(p))
+			return p;
+	}
+	p = likely(heap_start()) ? mem_alloc(size) : NULL;
 	return likely(p) ? p : mem_no_memory();
 }
 

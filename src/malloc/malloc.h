@@ -22,13 +22,13 @@ void mem_free_slow(void *p);
 /* malloc(3); 0 counts as 1. Every pointer is 16-byte aligned. */
 static force_inline void *mem_malloc(size_t size)
 {
-	size_t bin = 0;
+	struct heap *heap = thread_heap();
 	void *p;
 
-	if (likely(size <= LOOKUP_MAX))
-		bin = size_class_bins[(size + MIN_ALIGN - 1) / MIN_ALIGN];
-	/* Bin 0 is always empty. */
-	p = bin_pop(heap_bin(thread_heap(), bin));
+	if (unlikely(size > LOOKUP_MAX))
+		return mem_malloc_slow(size);
+	p = bin_pop(heap, heap_bin(heap, heap->bin_of_size[
+			(size + MIN_ALIGN - 1) / MIN_ALIGN]));
 	return likely(p) ? p : mem_malloc_slow(size);
 }
 

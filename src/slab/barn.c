@@ -10,6 +10,9 @@
 
 #define SWEEP_BATCH	64	/* slabs swept between two holds of the lock */
 
+/* 0: vm.key is odd and objects are aligned, so that no key is 0. */
+uint64_t sheaf_end;
+
 static struct barn barns_of_node_zero[NR_CLASSES];
 static struct barn *barns[MAX_NUMNODES];
 
@@ -44,9 +47,11 @@ struct sheaf *sheaf_alloc(size_t want)
 	size_t size = (size_t)META_UNIT << meta_order(sheaf_bytes(want));
 	struct sheaf *sheaf = meta_alloc(size);
 
-	if (sheaf)
+	if (sheaf) {
+		sheaf->end = &sheaf_end;
 		sheaf->capacity = (uint16_t)((size - sizeof(*sheaf)) /
 					     sizeof(void *));
+	}
 	return sheaf;
 }
 

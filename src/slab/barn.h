@@ -22,10 +22,14 @@ struct sheaf {
 	struct sheaf *next;
 	uint16_t capacity;
 	uint16_t nr;
+	void *end;	/* &sheaf_end: what a pop of nothing finds */
 	void *object[];
 };
 
-#define SHEAF_MIN_CAPACITY	6	/* objects: 64 bytes in all */
+/* A word that is no object's key. */
+extern uint64_t sheaf_end;
+
+#define SHEAF_MIN_CAPACITY	5	/* objects: 64 bytes in all */
 
 struct barn {
 	alignas(CACHE_LINE) struct lock lock;

@@ -37,13 +37,14 @@ static unsigned int slab_order(size_t size)
 /* Objects of a sheaf: as many as fit the header's rest of a power of two. */
 static unsigned int sheaf_max(size_t size)
 {
-	if (size <= 256)
-		return 126;
 	if (size <= 512)
-		return 62;
+		return 125;
 	if (size <= 1024)
-		return 30;
-	return size <= 4096 ? 14 : 6;
+		return 29;
+	if (size <= 4096)
+		return 13;
+	/* The bytes that a thread may cache of runs are bounded besides. */
+	return size < 16384 || size > 65536 ? 5 : 13;
 }
 
 void size_class_init(void)

@@ -17,7 +17,7 @@
 #define NR_CLASSES		64
 #define SMALL_MAX		14336UL		/* bytes */
 #define CLASS_MAX		(2UL << 20)	/* bytes */
-#define LOOKUP_MAX		1024UL		/* bytes; by table */
+#define LOOKUP_MAX		4096UL		/* bytes; by table */
 
 #define BIN_SHIFT		6		/* a bin is a cache line */
 #define NR_BINS			(NR_CLASSES + 1)

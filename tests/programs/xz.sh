@@ -3,12 +3,12 @@
 . "$(dirname "$0")/common"
 needs xz awk
 
-# 4 MiB: text that compresses and numbers that hardly do.
+# 3 MiB: text that compresses and numbers that hardly do.
 awk 'BEGIN {
 	srand(3)
-	for (i = 0; i < 130000; i++)
+	for (i = 0; i < 84000; i++)
 		print "line " i " of " int(i / 7) " " rand()
-}' | head -c 4194304 >"$input/data"
+}' | head -c 3145728 >"$input/data"
 
 workload()
 {

@@ -174,7 +174,7 @@ static size_t count_in_slabs(struct barn *barn)
 	list_for_each(node, &barn->partial) {
 		struct slab *slab = list_entry(node, struct slab, link);
 
-		n += slab->nr_objects - slab->carved + slab->nr_free;
+		n += slab->nr_free;
 	}
 	return n;
 }

@@ -1,0 +1,398 @@
+/*
+ * test_heap - bins, and the heaps of threads from their first call to their
+ * end, and over fork.
+ */
+#include "world.h"
+
+#include "heap/thread_heap.h"
+#include "malloc/malloc.h"
+#include "mm/vmscan.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#define MANY	20000	/* objects */
+
+static void *objects[MANY];
+static struct heap_counts before, after;
+
+static int start(void **state)
+{
+	bool started = heap_start();
+
+	(void)state;
+	/* Nothing happens by itself. */
+	options.decay_ms = 0;
+	return started ? 0 : -1;
+}
+
+static struct bin *bin_for(unsigned int class)
+{
+	return heap_bin(thread_heap(), class_bin(class));
+}
+
+static void allocate(unsigned int class, size_t from, size_t to)
+{
+	for (; from < to; from++) {
+		objects[from] = mem_malloc(size_classes[class].size);
+		assert_non_null(objects[from]);
+	}
+}
+
+static void release(size_t from, size_t to)
+{
+	for (; from < to; from++)
+		mem_free(objects[from]);
+}
+
+static size_t live(const struct heap_counts *counts, unsigned int class)
+{
+	return counts->nr_alloc[class] - counts->nr_free[class];
+}
+
+static void finish(void)
+{
+	heap_validate();
+	for (struct heap *heap = registry.heaps; heap; heap = heap->next)
+		pcp_validate(&heap->pcp);
+}
+
+/* So that main is empty, spare too, and both are there. */
+static void empty_both(unsigned int class)
+{
+	struct bin *bin = bin_for(class);
+
+	allocate(class, 0, 1);
+	release(0, 1);
+	for (size_t i = 0; bin_main_count(bin) || bin_spare_count(bin); i++)
+		allocate(class, i, i + 1);
+}
+
+static void test_free_pushes_spare_and_malloc_pops_main(void **state)
+{
+	unsigned int class = size_class_of(96);
+	struct bin *bin = bin_for(class);
+	size_t main;
+
+	(void)state;
+	heap_flush();
+	allocate(class, 0, 2);
+	main = bin_main_count(bin);
+	assert_true(main > 0);
+	release(0, 2);
+	assert_int_equal(bin_main_count(bin), main);
+	assert_int_equal(bin_spare_count(bin), 2);
+	/* What was freed waits until main is used up. */
+	for (size_t i = 0; i < main; i++) {
+		allocate(class, i + 2, i + 3);
+		assert_ptr_not_equal(objects[i + 2], objects[0]);
+		assert_ptr_not_equal(objects[i + 2], objects[1]);
+	}
+	assert_ptr_equal(mem_malloc(96), objects[1]);
+	assert_ptr_equal(mem_malloc(96), objects[0]);
+	release(0, main + 2);
+	heap_flush();
+	finish();
+}
+
+static void test_the_stacks_swap_when_main_is_empty(void **state)
+{
+	unsigned int class = size_class_of(112);
+	struct bin *bin = bin_for(class);
+	void *p[3];
+
+	(void)state;
+	heap_flush();
+	empty_both(class);
+	for (int i = 0; i < 3; i++)
+		p[i] = mem_malloc(112);
+	while (bin_main_count(bin))
+		assert_non_null(mem_malloc(112));
+	for (int i = 0; i < 3; i++)
+		mem_free(p[i]);
+	assert_int_equal(bin_spare_count(bin), 3);
+	assert_ptr_equal(mem_malloc(112), p[2]);
+	assert_int_equal(bin_main_count(bin), 2);
+	assert_int_equal(bin_spare_count(bin), 0);
+	finish();
+}
+
+static void test_objects_in_stacks_have_their_keys(void **state)
+{
+	unsigned int class = size_class_of(160);
+	struct bin *bin = bin_for(class);
+
+	(void)state;
+	allocate(class, 0, 50);
+	for (size_t i = 0; i < 50; i++)
+		assert_int_equal(*(uint64_t *)objects[i], 0);
+	release(0, 50);
+	for (size_t i = 0; i < 50; i++)
+		assert_true(object_has_key(objects[i]));
+	for (size_t i = 0; i < bin_main_count(bin); i++)
+		assert_true(object_has_key(bin->main_lo[i]));
+	finish();
+}
+
+static void test_calls_are_counted_exactly(void **state)
+{
+	uint64_t seed = 11;
+	size_t n[NR_CLASSES] = { 0 }, nr_alloc[NR_CLASSES] = { 0 };
+
+	(void)state;
+	heap_count(&before);
+	for (size_t i = 0; i < MANY; i++) {
+		size_t k = world_below(&seed, 500);
+		unsigned int class = (unsigned int)(k % NR_CLASSES);
+
+		if (objects[MANY - 1 - k]) {
+			mem_free(objects[MANY - 1 - k]);
+			objects[MANY - 1 - k] = NULL;
+			n[class]--;
+			continue;
+		}
+		allocate(class, MANY - 1 - k, MANY - k);
+		n[class]++;
+		nr_alloc[class]++;
+		if (i % 512 == 0)
+			heap_flush();
+	}
+	heap_count(&after);
+	for (unsigned int class = 0; class < NR_CLASSES; class++) {
+		assert_int_equal(live(&after, class) - live(&before, class),
+				 n[class]);
+		assert_int_equal(after.nr_alloc[class] -
+				 before.nr_alloc[class], nr_alloc[class]);
+	}
+	for (size_t k = 0; k < 500; k++) {
+		mem_free(objects[MANY - 1 - k]);
+		objects[MANY - 1 - k] = NULL;
+	}
+	heap_count(&after);
+	for (unsigned int class = 0; class < NR_CLASSES; class++)
+		assert_int_equal(live(&after, class), live(&before, class));
+	finish();
+}
+
+static void test_a_bin_that_runs_out_again_and_again_wants_more(void **state)
+{
+	unsigned int class = size_class_of(32);
+	struct bin *bin = bin_for(class);
+	size_t want = bin->want;
+
+	(void)state;
+	heap_flush();
+	for (size_t i = 0; i < MANY; i++) {
+		allocate(class, i, i + 1);
+		assert_true(bin->want >= want);
+		want = bin->want;
+	}
+	assert_int_equal(want, size_classes[class].sheaf_max);
+	release(0, MANY);
+	heap_flush();
+	finish();
+}
+
+static void test_what_nobody_takes_is_given_back(void **state)
+{
+	unsigned int class = size_class_of(80);
+	size_t used, cached, max = size_classes[class].sheaf_max;
+
+	(void)state;
+	heap_flush();
+	reclaim_caches();
+	used = world_used();
+	allocate(class, 0, MANY);
+	assert_true(world_used() > used + MANY * 80 / PAGE_SIZE);
+	release(0, MANY);
+	heap_count(&after);
+	cached = after.nr_cached[class];
+	assert_true(cached <= 2 * max);
+	/* Its stacks, the barn's sheaves, a pcp full and an unused slab. */
+	assert_true(world_used() < used + 32 + PCP_MAX_HIGH + 18 * max);
+	heap_flush();
+	reclaim_caches();
+	assert_int_equal(barn_of(0, class)->nr_slabs, 0);
+	finish();
+}
+
+static void test_runs_are_reused_at_once(void **state)
+{
+	bool dirty;
+	void *p = heap_alloc_run(50, &dirty), *q;
+
+	(void)state;
+	assert_non_null(p);
+	mem_free(p);
+	q = heap_alloc_run(50, &dirty);
+	assert_ptr_equal(p, q);
+	assert_true(dirty);
+	mem_free(q);
+	finish();
+}
+
+static void test_cached_runs_are_bounded(void **state)
+{
+	struct heap *heap = thread_heap();
+	size_t bytes = 0;
+
+	(void)state;
+	for (unsigned int class = NR_SMALL_CLASSES; class < NR_CLASSES; class++)
+		allocate(class, (class - NR_SMALL_CLASSES) * 8,
+			 (class - NR_SMALL_CLASSES + 1) * 8);
+	for (unsigned int class = NR_SMALL_CLASSES; class < NR_CLASSES;
+	     class++) {
+		release((class - NR_SMALL_CLASSES) * 8,
+			(class - NR_SMALL_CLASSES + 1) * 8);
+		assert_true(heap->cached_runs <= options.cache);
+	}
+	for (unsigned int class = NR_SMALL_CLASSES; class < NR_CLASSES; class++)
+		bytes += bin_main_count(bin_for(class)) *
+			 size_classes[class].size;
+	assert_int_equal(bytes, heap->cached_runs);
+	heap_flush();
+	assert_int_equal(heap->cached_runs, 0);
+	finish();
+}
+
+static struct heap *seen_heap;
+
+static void *use_some(void *arg)
+{
+	void *p[200];
+
+	for (size_t i = 0; i < array_size(p); i++)
+		p[i] = mem_malloc(i * 100);
+	for (size_t i = 0; i < array_size(p); i++)
+		mem_free(p[i]);
+	seen_heap = thread_heap();
+	return arg;
+}
+
+static void run_thread(void *(*fn)(void *))
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, fn, NULL), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+static void test_a_thread_s_end_leaves_nothing_behind(void **state)
+{
+	struct heap *heap;
+	size_t nr_heaps;
+
+	(void)state;
+	heap_count(&before);
+	run_thread(use_some);
+	heap = seen_heap;
+	nr_heaps = registry.nr_heaps;
+	assert_int_equal(heap->state, HEAP_FREE);
+	assert_int_equal(heap->pcp.count, 0);
+	for (unsigned int class = 0; class < NR_CLASSES; class++) {
+		struct bin *bin = heap_bin(heap, class_bin(class));
+
+		assert_int_equal(bin_main_count(bin), 0);
+		assert_int_equal(bin_spare_count(bin), 0);
+	}
+	assert_int_equal(heap->cached_runs, 0);
+	heap_count(&after);
+	for (unsigned int class = 0; class < NR_CLASSES; class++)
+		assert_int_equal(live(&after, class), live(&before, class));
+
+	/* The next thread has the same heap. */
+	for (int i = 0; i < 20; i++) {
+		run_thread(use_some);
+		assert_ptr_equal(seen_heap, heap);
+	}
+	assert_int_equal(registry.nr_heaps, nr_heaps);
+	finish();
+}
+
+static void *free_all(void *arg)
+{
+	release(0, 5000);
+	return arg;
+}
+
+static void test_what_another_thread_freed_is_there_for_all(void **state)
+{
+	unsigned int class = size_class_of(208);
+	size_t used;
+
+	(void)state;
+	heap_count(&before);
+	for (int round = 0; round < 5; round++) {
+		allocate(class, 0, 5000);
+		run_thread(free_all);
+		if (round == 0)
+			used = world_used();
+	}
+	assert_true(world_used() <= used + PCP_MAX_HIGH);
+	heap_count(&after);
+	assert_int_equal(live(&after, class), live(&before, class));
+	finish();
+}
+
+static pthread_key_t key;
+static struct heap *heap_in_destructor;
+static void *from_destructor;
+
+static void destructor(void *value)
+{
+	heap_in_destructor = thread_heap();
+	mem_free(value);
+	from_destructor = mem_malloc(500);
+	memset(from_destructor, 1, 500);
+	mem_free(mem_malloc(100 << 10));
+	mem_free(mem_malloc(5 << 20));
+}
+
+static void *set_the_key(void *arg)
+{
+	pthread_setspecific(key, mem_malloc(300));
+	return arg;
+}
+
+static void test_calls_after_a_thread_s_end_use_the_shared_heap(void **state)
+{
+	(void)state;
+	heap_count(&before);
+	assert_int_equal(pthread_key_create(&key, destructor), 0);
+	run_thread(set_the_key);
+	assert_ptr_equal(heap_in_destructor, &heap_dead);
+	assert_non_null(from_destructor);
+	heap_count(&after);
+	assert_int_equal(live(&after, size_class_of(500)),
+			 live(&before, size_class_of(500)) + 1);
+	assert_int_equal(live(&after, size_class_of(300)),
+			 live(&before, size_class_of(300)));
+	mem_free(from_destructor);
+	pthread_key_delete(key);
+	finish();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_free_pushes_spare_and_malloc_pops_main),
+		cmocka_unit_test(test_the_stacks_swap_when_main_is_empty),
+		cmocka_unit_test(test_objects_in_stacks_have_their_keys),
+		cmocka_unit_test(test_calls_are_counted_exactly),
+		cmocka_unit_test(
+			test_a_bin_that_runs_out_again_and_again_wants_more),
+		cmocka_unit_test(test_what_nobody_takes_is_given_back),
+		cmocka_unit_test(test_runs_are_reused_at_once),
+		cmocka_unit_test(test_cached_runs_are_bounded),
+		cmocka_unit_test(test_a_thread_s_end_leaves_nothing_behind),
+		cmocka_unit_test(
+			test_what_another_thread_freed_is_there_for_all),
+		cmocka_unit_test(
+			test_calls_after_a_thread_s_end_use_the_shared_heap),
+	};
+
+	return cmocka_run_group_tests(tests, start, NULL);
+}

@@ -1,0 +1,286 @@
+/*
+ * test_heap_fork - what the child of a process with threads finds, and a
+ * thread that there is no memory to make a heap for.
+ */
+#include "world.h"
+
+#include "heap/thread_heap.h"
+#include "malloc/malloc.h"
+#include "mm/vmscan.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#define SIZE	96	/* bytes */
+#define COUNT	200	/* objects */
+
+static pthread_barrier_t barrier;
+static struct heap *other;	/* the resting thread's heap */
+static void *kept[COUNT], *freed[COUNT];
+static void (*in_child)(void);
+
+static int start(void **state)
+{
+	bool started = heap_start();
+
+	(void)state;
+	options.decay_ms = 0;
+	return started ? 0 : -1;
+}
+
+/* Has objects in its stacks, and some that live; then rests. */
+static void *rest(void *arg)
+{
+	for (size_t i = 0; i < COUNT; i++) {
+		kept[i] = mem_malloc(SIZE);
+		freed[i] = mem_malloc(SIZE);
+		CHECK(kept[i] && freed[i]);
+		memset(kept[i], 0x42, SIZE);
+	}
+	for (size_t i = 0; i < COUNT; i++)
+		mem_free(freed[i]);
+	mem_free(mem_malloc(64 << 10));
+	other = thread_heap();
+	pthread_barrier_wait(&barrier);
+	pthread_barrier_wait(&barrier);
+	for (size_t i = 0; i < COUNT; i++)
+		mem_free(kept[i]);
+	return arg;
+}
+
+/* Runs `in_child` in a child that was forked beside the resting thread. */
+static void with_a_lost_thread(void (*fn)(void))
+{
+	pthread_t thread;
+	bool ok;
+
+	in_child = fn;
+	pthread_barrier_init(&barrier, NULL, 2);
+	assert_int_equal(pthread_create(&thread, NULL, rest, NULL), 0);
+	pthread_barrier_wait(&barrier);
+	ok = child_succeeds(fn);
+	pthread_barrier_wait(&barrier);
+	pthread_join(thread, NULL);
+	pthread_barrier_destroy(&barrier);
+	assert_true(ok);
+	heap_validate();
+}
+
+static void check_kept(void)
+{
+	for (size_t i = 0; i < COUNT; i++)
+		for (size_t k = 0; k < SIZE; k++)
+			CHECK(((unsigned char *)kept[i])[k] == 0x42);
+}
+
+/* Nothing that lives is handed out, nothing twice. */
+static void check_no_object_is_handed_out_twice(void)
+{
+	static char *p[4 * COUNT];
+
+	for (size_t i = 0; i < array_size(p); i++) {
+		p[i] = mem_malloc(SIZE);
+		CHECK(p[i]);
+		memset(p[i], (int)i, SIZE);
+	}
+	check_kept();
+	for (size_t i = 0; i < array_size(p); i++) {
+		CHECK(p[i][0] == (char)i && p[i][SIZE - 1] == (char)i);
+		mem_free(p[i]);
+	}
+	heap_validate();
+}
+
+static size_t other_count(void)
+{
+	struct bin *bin = heap_bin(other, class_bin(size_class_of(SIZE)));
+
+	return bin_main_count(bin) + bin_spare_count(bin);
+}
+
+static void adopts(void)
+{
+	unsigned int class = size_class_of(SIZE);
+	struct heap_counts counts;
+	size_t n = other_count();
+
+	CHECK(other->state == HEAP_ORPHAN);
+	CHECK(n > 0);
+	reclaim_caches();
+	CHECK(other->state == HEAP_FREE);
+	CHECK(other_count() == 0);
+	heap_count(&counts);
+	CHECK(counts.nr_cached[class] == 0);
+	CHECK(counts.nr_alloc[class] - counts.nr_free[class] >= COUNT);
+	CHECK(barn_of(0, class)->nr_slabs * size_classes[class].nr_objects <
+	      2UL * COUNT + size_classes[class].nr_objects);
+	heap_validate();
+	check_no_object_is_handed_out_twice();
+	for (size_t i = 0; i < COUNT; i++)
+		mem_free(kept[i]);
+	reclaim_caches();
+	heap_flush();
+	reclaim_caches();
+	CHECK(barn_of(0, class)->nr_slabs == 0);
+}
+
+static void test_the_child_adopts_what_a_lost_thread_had(void **state)
+{
+	(void)state;
+	with_a_lost_thread(adopts);
+}
+
+/* As fork may copy a stack that moves: an object twice, some that live, and
+ * what was never an object. */
+static void adopts_a_torn_stack(void)
+{
+	struct bin *bin = heap_bin(other, class_bin(size_class_of(SIZE)));
+	void **top = bin->spare_top;
+	size_t n = bin_spare_count(bin);
+
+	CHECK(n >= 6);
+	top[-1] = top[-2];
+	top[-3] = kept[0];
+	top[-4] = (char *)kept[1] + 16;
+	top[-5] = (void *)(uintptr_t)0x1234567890;
+	top[-6] = pfn_to_address(vm.nr_pages - 1);
+	reclaim_caches();
+	CHECK(other_count() == 0);
+	heap_validate();
+	check_no_object_is_handed_out_twice();
+}
+
+static void test_objects_of_a_lost_thread_are_verified(void **state)
+{
+	(void)state;
+	with_a_lost_thread(adopts_a_torn_stack);
+}
+
+static void adopts_a_torn_bin(void)
+{
+	struct bin *bin = heap_bin(other, class_bin(size_class_of(SIZE)));
+
+	bin->main_top = bin->main_lo + 10000;
+	bin->spare_top = (void **)(void *)&barrier;
+	reclaim_caches();
+	CHECK(other_count() == 0);
+	heap_validate();
+	check_no_object_is_handed_out_twice();
+}
+
+static void test_a_stack_of_a_lost_thread_is_verified(void **state)
+{
+	(void)state;
+	with_a_lost_thread(adopts_a_torn_bin);
+}
+
+static void *note_heap(void *arg)
+{
+	mem_free(mem_malloc(1));
+	*(struct heap **)arg = thread_heap();
+	return NULL;
+}
+
+static void reuses_the_heap(void)
+{
+	pthread_t thread;
+	struct heap *heap;
+
+	CHECK(pthread_create(&thread, NULL, note_heap, &heap) == 0);
+	CHECK(pthread_join(thread, NULL) == 0);
+	CHECK(heap == other);
+	CHECK(other->state == HEAP_FREE);
+	check_no_object_is_handed_out_twice();
+}
+
+static void test_a_new_thread_has_the_heap_of_a_lost_one(void **state)
+{
+	(void)state;
+	with_a_lost_thread(reuses_the_heap);
+}
+
+static void keeps_its_own(void)
+{
+	struct heap *heap = thread_heap();
+
+	CHECK(heap != &heap_none && heap->state == HEAP_OWNED);
+	CHECK(heap->owner == lock_self());
+	mem_free(mem_malloc(1));
+	CHECK(thread_heap() == heap);
+}
+
+static void test_the_thread_that_forked_keeps_its_heap(void **state)
+{
+	(void)state;
+	mem_free(mem_malloc(1));
+	with_a_lost_thread(keeps_its_own);
+}
+
+static void *poor_thread(void *arg)
+{
+	char *p[40];
+
+	pthread_barrier_wait(&barrier);
+	pthread_barrier_wait(&barrier);
+	for (size_t i = 0; i < array_size(p); i++) {
+		p[i] = mem_malloc(SIZE);
+		CHECK(p[i]);
+		memset(p[i], (int)i, SIZE);
+	}
+	CHECK(thread_heap() == &heap_none);
+	for (size_t i = 0; i < array_size(p); i++) {
+		CHECK(p[i][0] == (char)i && p[i][SIZE - 1] == (char)i);
+		mem_free(p[i]);
+	}
+	return arg;
+}
+
+/* All of the committed metadata is used, and no more can be had; but a slab
+ * has objects left. */
+static void has_no_memory_for_a_heap(void)
+{
+	void *p[50];
+	pthread_t thread;
+
+	pthread_barrier_init(&barrier, NULL, 2);
+	CHECK(pthread_create(&thread, NULL, poor_thread, NULL) == 0);
+	pthread_barrier_wait(&barrier);
+	for (size_t i = 0; i < array_size(p); i++)
+		p[i] = mem_malloc(SIZE);
+	for (size_t i = 0; i < array_size(p); i++)
+		mem_free(p[i]);
+	heap_flush();
+	p[0] = mem_malloc(SIZE);
+	world_limit(RLIMIT_DATA, 0);
+	for (size_t size = HEAP_SIZE; size >= META_UNIT; size /= 2)
+		while (meta_alloc(size))
+			;
+	pthread_barrier_wait(&barrier);
+	CHECK(pthread_join(thread, NULL) == 0);
+	heap_validate();
+}
+
+static void test_a_thread_without_a_heap_uses_the_shared_one(void **state)
+{
+	(void)state;
+	assert_true(child_succeeds(has_no_memory_for_a_heap));
+	heap_validate();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		/* First: no heap waits for a thread yet. */
+		cmocka_unit_test(
+			test_a_thread_without_a_heap_uses_the_shared_one),
+		cmocka_unit_test(test_the_child_adopts_what_a_lost_thread_had),
+		cmocka_unit_test(test_objects_of_a_lost_thread_are_verified),
+		cmocka_unit_test(test_a_stack_of_a_lost_thread_is_verified),
+		cmocka_unit_test(test_a_new_thread_has_the_heap_of_a_lost_one),
+		cmocka_unit_test(test_the_thread_that_forked_keeps_its_heap),
+	};
+
+	return cmocka_run_group_tests(tests, start, NULL);
+}
