@@ -24,7 +24,7 @@ static bool memmap_reserve(size_t window)
 			       PAGEBLOCK_SIZE), MAX_ALIGN);
 	size_t pages = memmap_pages_size(window);
 	size_t sections = memmap_sections_size(window);
-	char *map = os_reserve(pages + sections, 1UL << 16, true);
+	char *map = os_reserve(pages + sections, os.page_size, true);
 	void *base;
 
 	if (!map)

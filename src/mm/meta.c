@@ -17,7 +17,7 @@ bool meta_init(size_t window)
 	char *base;
 
 	size = min(max(size, 16 * META_CHUNK), 1UL << 38);
-	while (!(base = os_reserve(size, 1UL << 16, true))) {
+	while (!(base = os_reserve(size, os.page_size, true))) {
 		if (size == META_CHUNK)
 			return false;
 		size = max(align_down(size / 2, META_CHUNK), META_CHUNK);

@@ -241,7 +241,8 @@ struct page *alloc_pages_exact(struct pcp *pcp, gfp_t gfp, size_t n,
 
 void free_pages_exact(struct pcp *pcp, struct page *page, size_t n)
 {
-	if (is_pow2(n) && n <= 1UL << PCP_MAX_ORDER) {
+	if (is_pow2(n) && n <= 1UL << PCP_MAX_ORDER &&
+	    page_to_pfn(page) % n == 0) {
 		free_pages(pcp, page, log2_floor(n));
 		return;
 	}

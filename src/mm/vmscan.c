@@ -2,7 +2,10 @@
 #include "base/options.h"
 #include "mm/buddy.h"
 #include "mm/pcp.h"
+#include "os/limit.h"
 #include "os/os.h"
+
+#include <sched.h>
 
 /* The clock's purge leaves blocks below 16 KiB alone: a system call and a
  * fault for each would cost more than the memory is worth. */
@@ -10,10 +13,6 @@
 
 /* Free dirty pages that the clock leaves for the next request. */
 #define PURGE_TICK_KEEP		32
-
-/* How often the limit on resident memory is looked up: reading it costs some
- * ten system calls. */
-#define LIMIT_PERIOD_MS		2000
 
 static struct shrinker *shrinkers;
 static struct lock reclaim_lock = LOCK_INITIALIZER(LOCK_RECLAIM);
@@ -139,23 +138,6 @@ void reclaim_tick(uint64_t now)
 	lock_release(&reclaim_lock);
 }
 
-/* The limit on resident pages, asked for now and then. */
-static size_t resident_limit(void)
-{
-	static size_t limit;
-	static uint64_t due_ms;
-	uint64_t now = os_now_ms();
-
-	/* Two threads may ask at once: they get the same answer. */
-	if (now >= __atomic_load_n(&due_ms, __ATOMIC_RELAXED)) {
-		__atomic_store_n(&due_ms, now + LIMIT_PERIOD_MS,
-				 __ATOMIC_RELAXED);
-		__atomic_store_n(&limit, os_memory_limit() >> PAGE_SHIFT,
-				 __ATOMIC_RELAXED);
-	}
-	return __atomic_load_n(&limit, __ATOMIC_RELAXED);
-}
-
 /* An eighth of the zone is free and yet too scattered, and enough has been
  * freed since the caches were last emptied for it to be of use again. */
 static bool zone_is_scattered(struct zone *zone)
@@ -180,33 +162,36 @@ bool reclaim_scattered(struct zone *zone)
 	return true;
 }
 
-/* Where to look next: at the limit, or where some more has been used. */
-static void zone_set_high(struct zone *zone, size_t limit)
+/* The zone is looked at again when it has used half of what is left, or a
+ * little more where that is nothing. */
+static void zone_set_high(struct zone *zone, size_t left, size_t step)
 {
 	lock_acquire(&zone->lock);
-	zone->resident_high = max(limit, zone_resident(zone) + limit / 32);
+	zone->resident_high = zone_resident(zone) + max(left / 2, step);
 	zone->over_high = false;
 	lock_release(&zone->lock);
 }
 
 cold_path void reclaim_near_limit_slow(struct zone *zone)
 {
-	size_t limit = resident_limit() / 4 * 3, resident;
+	struct limit limit;
+	size_t left, margin;
 
-	if (!lock_try(&reclaim_lock))
-		return;
-	lock_acquire(&zone->lock);
-	resident = zone_resident(zone);
-	lock_release(&zone->lock);
-	if (resident > limit) {
-		shrink_caches(RECLAIM_ALL);
-		zone_purge(zone, resident - limit + limit / 32, 0);
+	/* Not lock_acquire: the shared heap's lock may be held. Whoever waits
+	 * uses nothing meanwhile. */
+	while (!lock_try(&reclaim_lock)) {
+		if (!__atomic_load_n(&zone->over_high, __ATOMIC_RELAXED))
+			return;
+		sched_yield();
 	}
-	/* Below the limit, look again when the half of what is left is used:
-	 * the limit may change. */
-	if (resident < limit)
-		limit = resident + (limit - resident) / 2;
-	zone_set_high(zone, limit);
+	limit_read(&limit);
+	left = limit.left >> PAGE_SHIFT;
+	margin = (limit.size >> PAGE_SHIFT) / 8;
+	if (left < margin) {
+		shrink_caches(RECLAIM_ALL);
+		left += zone_purge(zone, margin - left + margin / 4, 0);
+	}
+	zone_set_high(zone, left > margin ? left - margin : 0, margin / 4);
 	lock_release(&reclaim_lock);
 }
 

@@ -78,7 +78,7 @@ void *os_reserve(size_t size, size_t align, bool readable)
 	int saved_errno = errno;
 	int prot = readable ? PROT_READ : PROT_NONE;
 	size_t slack = align > os.page_size ? align : 0, total;
-	char *map, *base;
+	char *map;
 
 	if (__builtin_add_overflow(size, slack, &total))
 		return NULL;
@@ -88,13 +88,10 @@ void *os_reserve(size_t size, size_t align, bool readable)
 		errno = saved_errno;
 		return NULL;
 	}
-	base = (char *)align_up((uintptr_t)map, align);
-	if (base != map)
-		munmap(map, (size_t)(base - map));
-	if (base + size != map + total)
-		munmap(base + size, (size_t)(map + total - (base + size)));
+	/* What lies before and behind stays reserved: it costs nothing, and
+	 * unmapping it two system calls. */
 	errno = saved_errno;
-	return base;
+	return (void *)align_up((uintptr_t)map, align);
 }
 
 void os_release(void *addr, size_t size)
@@ -198,7 +195,7 @@ long os_read_file(const char *path, char *buf, size_t size)
 	return got < 0 ? -1 : (long)n;
 }
 
-static size_t os_parse_number(const char *text)
+size_t os_parse_number(const char *text)
 {
 	size_t n = 0;
 
@@ -237,59 +234,4 @@ size_t os_address_space_left(void)
 		return SIZE_MAX;
 	used = os_statm(0);
 	return limit.rlim_cur > used ? limit.rlim_cur - used : 0;
-}
-
-/* One file of a cgroup; "max" and absurd numbers mean no limit. */
-static size_t os_cgroup_limit(const char *root, const char *group,
-			      const char *file)
-{
-	char path[512], buf[64];
-
-	if (print_format(path, sizeof(path), "%s%s/%s", root, group, file) >=
-	    sizeof(path))
-		return SIZE_MAX;
-	if (os_read_file(path, buf, sizeof(buf)) <= 0 ||
-	    buf[0] < '0' || buf[0] > '9')
-		return SIZE_MAX;
-	return os_parse_number(buf);
-}
-
-/* The tightest limit over the lines of /proc/self/cgroup: "0::/path" names
- * the unified hierarchy, "N:memory:/path" the old one. */
-static size_t os_cgroup_memory(void)
-{
-	char buf[2048], *line, *end, *group;
-	size_t limit = SIZE_MAX;
-
-	if (os_read_file("/proc/self/cgroup", buf, sizeof(buf)) <= 0)
-		return limit;
-	for (line = buf; *line; line = end) {
-		end = line;
-		while (*end && *end != '\n')
-			end++;
-		if (*end)
-			*end++ = '\0';
-		group = strchr(line, '/');
-		if (!group)
-			continue;
-		if (strncmp(line, "0::", 3) == 0)
-			limit = min(limit, os_cgroup_limit("/sys/fs/cgroup",
-						group, "memory.max"));
-		else if (strstr(line, ":memory:"))
-			limit = min(limit,
-				    os_cgroup_limit("/sys/fs/cgroup/memory",
-					group, "memory.limit_in_bytes"));
-	}
-	return limit;
-}
-
-size_t os_memory_limit(void)
-{
-	int saved_errno = errno;
-	long pages = sysconf(_SC_PHYS_PAGES);
-	size_t physical = pages > 0 ? (size_t)pages * os.page_size : SIZE_MAX;
-	size_t limit = min(physical, os_cgroup_memory());
-
-	errno = saved_errno;
-	return limit;
 }

@@ -64,15 +64,14 @@ uint64_t os_now_ms(void);
 /* How much address space the process may still map, or SIZE_MAX. */
 size_t os_address_space_left(void);
 
-/* What the process can have resident: physical memory or the limit of its
- * memory cgroup, bytes. Reads files: not for a fast path. */
-size_t os_memory_limit(void);
-
 /* Resident set of the process now, bytes; 0 when unknown. */
 size_t os_resident(void);
 
 /* Reads at most size - 1 bytes and ends them with 0; -1 when refused. */
 long os_read_file(const char *path, char *buf, size_t size);
+
+/* The decimal number at the start of the text; 0 without one. */
+size_t os_parse_number(const char *text);
 
 void os_refuse(enum os_refusal what);
 

@@ -78,7 +78,7 @@ static inline size_t world_statm(int index)
 	for (int i = 0; i < 7; i++)
 		CHECK(fscanf(file, "%lu", &field[i]) == 1);
 	fclose(file);
-	return field[index] * os.page_size;
+	return field[index] * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 /* Lets the process have this many bytes more than it has now. */
@@ -86,7 +86,6 @@ static inline void world_limit(int resource, size_t more)
 {
 	struct rlimit limit;
 
-	os.page_size = (size_t)sysconf(_SC_PAGESIZE);
 	CHECK(getrlimit((__rlimit_resource_t)resource, &limit) == 0);
 	limit.rlim_cur = more + world_statm(resource == RLIMIT_AS ? 0 : 5);
 	CHECK(setrlimit((__rlimit_resource_t)resource, &limit) == 0);

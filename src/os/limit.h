@@ -1,0 +1,23 @@
+/*
+ * limit - how much memory the process may have, and how much is left of it.
+ *
+ * 1. The limit is that of the process's memory cgroup, of either version, or
+ *    the machine's memory where there is none.
+ * 2. What counts against it is all memory but page cache, of all processes
+ *    that it holds for: the kernel drops page cache before it kills.
+ * 3. Files of /proc and /sys are read, some ten system calls: not for a fast
+ *    path. Where they are not to be had the answer is "no limit".
+ */
+#ifndef ZBM_LIMIT_H
+#define ZBM_LIMIT_H
+
+#include "base/base.h"
+
+struct limit {
+	size_t size;	/* bytes; SIZE_MAX: none known */
+	size_t left;	/* bytes of it */
+};
+
+void limit_read(struct limit *limit);
+
+#endif
