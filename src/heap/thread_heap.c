@@ -90,7 +90,7 @@ static void heap_shrink(enum reclaim how)
 
 	if (how != RECLAIM_IDLE && own != &heap_none && own != &heap_dead)
 		heap_flush_bins(own, true);
-	if (lock_try(&registry.shared_lock)) {
+	if (heap_shared.vm_size && lock_try(&registry.shared_lock)) {
 		heap_flush_bins(&heap_shared, true);
 		lock_release(&registry.shared_lock);
 	}
@@ -127,7 +127,6 @@ static bool heap_start_locked(void)
 	register_shrinker(&barn_shrinker);
 	register_shrinker(&heap_shrinker);
 	heap_init(&heap_first, 0);
-	heap_init(&heap_shared, 0);
 	return true;
 }
 
@@ -246,6 +245,8 @@ struct heap *heap_enter_slow(void)
 	if (heap)
 		return heap;
 	lock_acquire(&registry.shared_lock);
+	if (!heap_shared.vm_size)
+		heap_init(&heap_shared, 0);
 	return &heap_shared;
 }
 
@@ -319,7 +320,8 @@ void heap_count(struct heap_counts *counts)
 {
 	*counts = (struct heap_counts){ 0 };
 	lock_acquire(&registry.lock);
-	heap_count_one(&heap_shared, counts);
+	if (heap_shared.vm_size)
+		heap_count_one(&heap_shared, counts);
 	for (struct heap *heap = registry.heaps; heap; heap = heap->next)
 		heap_count_one(heap, counts);
 	lock_release(&registry.lock);

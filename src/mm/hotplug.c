@@ -3,9 +3,11 @@
 #include "mm/meta.h"
 #include "os/os.h"
 
-/* The first section starts behind a pageblock that is never used: pfn 0
- * ends lists, and a small negative offset from the first object is caught. */
-#define FIRST_PFN	PAGEBLOCK_PAGES
+/* The first section starts behind a pageblock and a half that are never used:
+ * pfn 0 ends lists, and a small negative offset from the first object is
+ * caught. The half keeps a huge page, which a system may give to everybody,
+ * from the first MiB: the smallest process would be 2 MiB larger. */
+#define FIRST_PFN	(PAGEBLOCK_PAGES + PAGEBLOCK_PAGES / 2)
 
 /* Metadata that comes with this much memory: 128 bytes for 8 KiB of the
  * smallest objects. */
@@ -84,7 +86,7 @@ static size_t section_need(uint32_t index, unsigned int order)
 
 	if (end > section_nr_pages(index))
 		return 0;
-	return align_up(end - online, PAGEBLOCK_PAGES);
+	return align_up(end, PAGEBLOCK_PAGES) - online;
 }
 
 /* The zone's first section that can grow by such a block, else a new one. */
@@ -126,7 +128,7 @@ static bool zone_grow_locked(struct zone *zone, unsigned int order,
 	need = section_need(index, order);
 	if (!need)
 		return false;
-	chunk = max(align_down(zone->managed / 8, PAGEBLOCK_PAGES), need);
+	chunk = need + align_down(zone->managed / 8, PAGEBLOCK_PAGES);
 	chunk = min(chunk, section_room(index));
 	return section_grow(zone, index, chunk, type) ||
 	       (chunk > need && section_grow(zone, index, need, type));

@@ -65,16 +65,11 @@ static size_t memmap_window(size_t wanted)
 	return max(align_down(window, PAGEBLOCK_SIZE), WINDOW_MIN_SIZE);
 }
 
-/* A system that gives huge pages to everybody would make the smallest
- * process 2 MiB larger: `auto` keeps them from the first section. */
+/* `auto` leaves it to the system's setting. */
 void memmap_advise_hugepage(size_t pfn, size_t n)
 {
-	size_t end = pfn + n;
-
-	if (options.thp == THP_AUTO)
-		end = min(end, SECTION_PAGES);
-	if (pfn < end)
-		os_hugepage(pfn_to_address(pfn), (end - pfn) << PAGE_SHIFT,
+	if (options.thp != THP_AUTO)
+		os_hugepage(pfn_to_address(pfn), n << PAGE_SHIFT,
 			    options.thp == THP_ALWAYS);
 }
 

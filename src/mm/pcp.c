@@ -29,7 +29,9 @@ static void pcp_push(struct pcp *pcp, uint32_t pfn, unsigned int order,
 			    (uint64_t)dirty << PAGE_HIGH_SHIFT);
 	page->next = pcp->first[order][type];
 	pcp->first[order][type] = pfn;
-	pcp->count += 1U << order;
+	/* Relaxed: pcp_count_pages reads it without the lock. */
+	__atomic_store_n(&pcp->count, pcp->count + (1U << order),
+			 __ATOMIC_RELAXED);
 }
 
 static uint32_t pcp_pop(struct pcp *pcp, unsigned int order,
@@ -39,7 +41,8 @@ static uint32_t pcp_pop(struct pcp *pcp, unsigned int order,
 
 	ASSERT(word_type(page_word(pfn_to_page(pfn))) == PAGE_PCP);
 	pcp->first[order][type] = pfn_to_page(pfn)->next;
-	pcp->count -= 1U << order;
+	__atomic_store_n(&pcp->count, pcp->count - (1U << order),
+			 __ATOMIC_RELAXED);
 	return pfn;
 }
 

@@ -24,10 +24,10 @@ static void zone_init(struct zone *zone, int node, enum zone_type type)
 	lock_init(&zone->lock, LOCK_ZONE);
 }
 
-/* Memory comes from ZONE_NORMAL alone until a zone is given its own. */
+/* Memory comes from ZONE_NORMAL alone; the others were never made. */
 static bool zone_is_populated(const struct zone *zone)
 {
-	return zone->type == ZONE_NORMAL;
+	return zone->name;
 }
 
 static void zones_link(void)
@@ -102,8 +102,7 @@ bool node_online(int id)
 	if (!node)
 		return false;
 	node->id = id;
-	for (int type = 0; type < MAX_NR_ZONES; type++)
-		zone_init(&node->zone[type], id, (enum zone_type)type);
+	zone_init(&node->zone[ZONE_NORMAL], id, ZONE_NORMAL);
 	nodes[id] = node;
 	zones_link();
 	for (id = 0; id < MAX_NUMNODES; id++)

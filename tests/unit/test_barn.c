@@ -111,6 +111,15 @@ static void test_a_sheaf_fills_a_power_of_two_of_bytes(void **state)
 		memset(sheaf->object, 1, sheaf->capacity * sizeof(void *));
 		sheaf_free(sheaf);
 	}
+	/* The largest of each class wastes nothing. */
+	for (unsigned int class = 0; class < NR_CLASSES; class++) {
+		size_t most = size_classes[class].sheaf_max;
+		struct sheaf *sheaf = sheaf_alloc(most);
+
+		assert_in_range(most, 2, SLAB_MAX_OBJECTS);
+		assert_int_equal(sheaf->capacity, most);
+		sheaf_free(sheaf);
+	}
 	assert_int_equal(meta.in_use, in_use);
 	finish();
 }

@@ -1,0 +1,233 @@
+/*
+ * test_lock - one holder at a time, who it is, in which order, over fork.
+ */
+#include "world.h"
+
+#include "base/lock.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#define ROUNDS	20000
+
+static struct lock lock = LOCK_INITIALIZER(LOCK_LEAF);
+static struct lock low = LOCK_INITIALIZER(LOCK_BARN);
+static struct lock high = LOCK_INITIALIZER(LOCK_ZONE);
+static size_t counter;
+static bool held, release;
+
+static void test_a_lock_has_an_owner_while_it_is_held(void **state)
+{
+	(void)state;
+	assert_false(lock_is_mine(&lock));
+	lock_acquire(&lock);
+	assert_true(lock_is_mine(&lock));
+	assert_int_equal(lock.owner, lock_self());
+	lock_release(&lock);
+	assert_false(lock_is_mine(&lock));
+	assert_int_equal(lock.state, 0);
+	assert_int_equal(lock.owner, 0);
+}
+
+static void *holder(void *arg)
+{
+	lock_acquire(&lock);
+	__atomic_store_n(&held, true, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&release, __ATOMIC_ACQUIRE))
+		sched_yield();
+	lock_release(&lock);
+	return arg;
+}
+
+static pthread_t start_holder(void)
+{
+	pthread_t thread;
+
+	held = release = false;
+	CHECK(pthread_create(&thread, NULL, holder, NULL) == 0);
+	while (!__atomic_load_n(&held, __ATOMIC_ACQUIRE))
+		sched_yield();
+	return thread;
+}
+
+static void end_holder(pthread_t thread)
+{
+	__atomic_store_n(&release, true, __ATOMIC_RELEASE);
+	CHECK(pthread_join(thread, NULL) == 0);
+}
+
+static void test_who_tries_does_not_wait(void **state)
+{
+	pthread_t thread = start_holder();
+
+	(void)state;
+	assert_false(lock_try(&lock));
+	assert_false(lock_is_mine(&lock));
+	end_holder(thread);
+	assert_true(lock_try(&lock));
+	lock_release(&lock);
+}
+
+static void *count(void *arg)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		lock_acquire(&lock);
+		counter++;
+		if (i % 1000 == 0)
+			sched_yield();
+		lock_release(&lock);
+	}
+	return arg;
+}
+
+static void test_threads_exclude_each_other(void **state)
+{
+	pthread_t thread[4];
+
+	(void)state;
+	counter = 0;
+	for (size_t i = 0; i < array_size(thread); i++)
+		CHECK(pthread_create(&thread[i], NULL, count, NULL) == 0);
+	for (size_t i = 0; i < array_size(thread); i++)
+		CHECK(pthread_join(thread[i], NULL) == 0);
+	assert_int_equal(counter, ROUNDS * array_size(thread));
+	assert_int_equal(lock.state, 0);
+}
+
+/* The holder ends only after the waiter went to sleep. */
+static void *late_release(void *arg)
+{
+	while (__atomic_load_n(&lock.state, __ATOMIC_RELAXED) != 2)
+		sched_yield();
+	__atomic_store_n(&release, true, __ATOMIC_RELEASE);
+	return arg;
+}
+
+static void test_who_waits_sleeps_and_is_woken(void **state)
+{
+	pthread_t thread = start_holder(), other;
+
+	(void)state;
+	CHECK(pthread_create(&other, NULL, late_release, NULL) == 0);
+	errno = 77;
+	lock_acquire(&lock);
+	assert_int_equal(errno, 77);
+	assert_true(lock_is_mine(&lock));
+	lock_release(&lock);
+	CHECK(pthread_join(other, NULL) == 0);
+	end_holder(thread);
+}
+
+static void test_locks_of_rising_rank_nest(void **state)
+{
+	(void)state;
+	lock_acquire(&low);
+	lock_acquire(&high);
+	lock_acquire(&lock);
+	/* They may be released in any order. */
+	lock_release(&low);
+	lock_release(&lock);
+	lock_release(&high);
+	lock_acquire(&low);
+	lock_release(&low);
+}
+
+static void wrong_order(void)
+{
+	lock_acquire(&high);
+	lock_acquire(&low);
+}
+
+static void twice(void)
+{
+	lock_acquire(&low);
+	lock_acquire(&low);
+}
+
+static void not_the_owner(void)
+{
+	lock_release(&low);
+}
+
+static void test_debug_builds_find_wrong_orders(void **state)
+{
+	(void)state;
+	if (!DEBUG_ZBM) {
+		/* Release builds must not spend time on it. */
+		assert_true(child_succeeds(wrong_order));
+		return;
+	}
+	assert_true(child_dies(wrong_order, "rank"));
+	assert_true(child_dies(twice, "rank"));
+	assert_true(child_dies(not_the_owner, "lock_is_mine"));
+}
+
+static void test_fork_takes_and_gives_back(void **state)
+{
+	(void)state;
+	assert_true(lock_fork_try(&lock));
+	assert_true(lock_is_mine(&lock));
+	assert_true(lock_fork_parent(&lock));
+	assert_int_equal(lock.state, 0);
+	/* Nothing to give back. */
+	assert_true(lock_fork_parent(&lock));
+	assert_int_equal(lock.state, 0);
+}
+
+static void test_fork_leaves_what_its_own_thread_holds(void **state)
+{
+	(void)state;
+	lock_acquire(&lock);
+	assert_true(lock_fork_try(&lock));
+	assert_true(lock_fork_parent(&lock));
+	assert_true(lock_is_mine(&lock));
+	assert_true(lock_fork_try(&lock));
+	assert_true(lock_fork_child(&lock));
+	assert_true(lock_is_mine(&lock));
+	lock_release(&lock);
+	assert_int_equal(lock.state, 0);
+}
+
+static void test_fork_does_not_wait_for_ever(void **state)
+{
+	pthread_t thread = start_holder();
+
+	(void)state;
+	assert_false(lock_fork_try(&lock));
+	assert_true(lock_fork_parent(&lock));
+	assert_int_not_equal(lock.state, 0);
+	end_holder(thread);
+	assert_true(lock_fork_try(&lock));
+	assert_true(lock_fork_parent(&lock));
+}
+
+static void test_the_child_has_no_waiters(void **state)
+{
+	(void)state;
+	assert_true(lock_fork_try(&lock));
+	lock.state = 2;
+	assert_true(lock_fork_child(&lock));
+	assert_int_equal(lock.state, 0);
+	assert_int_equal(lock.forked, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_lock_has_an_owner_while_it_is_held),
+		cmocka_unit_test(test_who_tries_does_not_wait),
+		cmocka_unit_test(test_threads_exclude_each_other),
+		cmocka_unit_test(test_who_waits_sleeps_and_is_woken),
+		cmocka_unit_test(test_locks_of_rising_rank_nest),
+		cmocka_unit_test(test_debug_builds_find_wrong_orders),
+		cmocka_unit_test(test_fork_takes_and_gives_back),
+		cmocka_unit_test(test_fork_leaves_what_its_own_thread_holds),
+		cmocka_unit_test(test_fork_does_not_wait_for_ever),
+		cmocka_unit_test(test_the_child_has_no_waiters),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

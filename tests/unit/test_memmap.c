@@ -1,0 +1,236 @@
+/*
+ * test_memmap - the window, its page map, and the dirty bits.
+ */
+#include "world.h"
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+/* The last section is a short one. */
+#define WINDOW	(2 * SECTION_SIZE + 5 * PAGEBLOCK_SIZE)
+
+static int start(void **state)
+{
+	(void)state;
+	os_init();
+	options_set_defaults(&options);
+	assert_true(memmap_init(WINDOW));
+	return 0;
+}
+
+static void test_the_window_is_as_it_was_wanted(void **state)
+{
+	(void)state;
+	assert_int_equal(vm.size, WINDOW);
+	assert_int_equal(vm.nr_pages, WINDOW >> PAGE_SHIFT);
+	assert_int_equal(vm.nr_sections, 3);
+	assert_true(is_pow2(vm.base_align));
+	assert_true(vm.base_align >= PAGEBLOCK_SIZE);
+	assert_int_equal(vm.base % vm.base_align, 0);
+	assert_int_equal(section_nr_pages(0), SECTION_PAGES);
+	assert_int_equal(section_nr_pages(2), 5 * PAGEBLOCK_PAGES);
+}
+
+static void test_pointers_are_ours_or_not(void **state)
+{
+	char *base = pfn_to_address(0);
+	int local;
+
+	(void)state;
+	assert_true(vm_contains(base));
+	assert_true(vm_contains(base + WINDOW - 1));
+	assert_false(vm_contains(base - 1));
+	assert_false(vm_contains(base + WINDOW));
+	assert_false(vm_contains(NULL));
+	assert_false(vm_contains(&local));
+	assert_false(vm_contains((void *)UINTPTR_MAX));
+	assert_false(vm_contains(vm.mem_map));
+}
+
+static void test_pages_addresses_and_numbers_agree(void **state)
+{
+	static const uint32_t pfns[] = { 0, 1, 511, 512, SECTION_PAGES,
+					 2 * SECTION_PAGES + 77 };
+
+	(void)state;
+	for (size_t i = 0; i < array_size(pfns); i++) {
+		struct page *page = pfn_to_page(pfns[i]);
+		char *p = pfn_to_address(pfns[i]);
+
+		assert_int_equal(page_to_pfn(page), pfns[i]);
+		assert_ptr_equal(page_address(page), p);
+		assert_int_equal(address_to_pfn(p), pfns[i]);
+		assert_int_equal(address_to_pfn(p + PAGE_SIZE - 1), pfns[i]);
+		assert_ptr_equal(pfn_to_section(pfns[i]),
+				 &vm.sections[pfns[i] / SECTION_PAGES]);
+	}
+}
+
+static void write_to_untouched_map(void)
+{
+	pfn_to_page(2 * SECTION_PAGES)->word = 1;
+}
+
+static void write_to_the_window(void)
+{
+	*(volatile char *)pfn_to_address(1000) = 1;
+}
+
+static void test_the_map_may_be_read_everywhere(void **state)
+{
+	struct capture capture;
+
+	(void)state;
+	for (size_t pfn = 0; pfn < vm.nr_pages; pfn += 100)
+		assert_int_equal(word_type(page_word(pfn_to_page(
+					(uint32_t)pfn))), PAGE_NONE);
+	assert_int_equal(page_word(pfn_to_page((uint32_t)vm.nr_pages - 1)), 0);
+	for (uint32_t i = 0; i < vm.nr_sections; i++)
+		assert_null(vm.sections[i].zone);
+	/* But not written before a section is online. */
+	assert_int_not_equal(child_run(&capture, write_to_untouched_map), 0);
+	assert_int_not_equal(child_run(&capture, write_to_the_window), 0);
+}
+
+static void test_an_online_section_may_be_written(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++) {
+		uint32_t first = i << SECTION_ORDER;
+		uint32_t last = first + (uint32_t)section_nr_pages(i) - 1;
+
+		assert_true(memmap_online_section(i));
+		page_set_word(pfn_to_page(first), 1);
+		page_set_word(pfn_to_page(last), 2);
+		assert_int_equal(page_word(pfn_to_page(first)), 1);
+		page_set_word(pfn_to_page(first), 0);
+		page_set_word(pfn_to_page(last), 0);
+		pageblock_set_migratetype(last, MIGRATE_RECLAIMABLE);
+		assert_int_equal(pageblock_migratetype(last),
+				 MIGRATE_RECLAIMABLE);
+		pageblock_set_migratetype(last, MIGRATE_UNMOVABLE);
+	}
+}
+
+/* Each range alone: exactly its bits are set. */
+static void check_range(size_t pfn, size_t n)
+{
+	dirty_set(pfn, n);
+	assert_int_equal(dirty_count(0, vm.nr_pages), n);
+	assert_int_equal(dirty_count(pfn, n), n);
+	assert_int_equal(dirty_any(pfn, n), n > 0);
+	if (pfn)
+		assert_false(dirty_any(0, pfn));
+	assert_false(dirty_any(pfn + n, vm.nr_pages - pfn - n));
+	if (n) {
+		assert_true(dirty_any(pfn, 1));
+		assert_true(dirty_any(pfn + n - 1, 1));
+	}
+	dirty_clear(pfn, n);
+	assert_int_equal(dirty_count(0, vm.nr_pages), 0);
+}
+
+static void test_dirty_ranges_cross_pageblocks_and_sections(void **state)
+{
+	static const size_t starts[] = {
+		0, 1, 63, 64, 511, 512, 513, 1000, SECTION_PAGES - 1,
+		SECTION_PAGES, SECTION_PAGES - 700, 2 * SECTION_PAGES - 1,
+	};
+	static const size_t lengths[] = {
+		0, 1, 2, 63, 64, 65, 511, 512, 513, 1024, 1400,
+		SECTION_PAGES, SECTION_PAGES + 1000,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < array_size(starts); i++)
+		for (size_t k = 0; k < array_size(lengths); k++)
+			if (starts[i] + lengths[k] <= vm.nr_pages)
+				check_range(starts[i], lengths[k]);
+	check_range(0, vm.nr_pages);
+	check_range(vm.nr_pages - 1, 1);
+}
+
+static void test_dirty_bits_are_set_and_cleared_in_part(void **state)
+{
+	(void)state;
+	dirty_set(300, SECTION_PAGES);
+	dirty_clear(500, 30);
+	dirty_clear(SECTION_PAGES - 1, 2);
+	assert_int_equal(dirty_count(300, SECTION_PAGES), SECTION_PAGES - 32);
+	assert_false(dirty_any(500, 30));
+	assert_true(dirty_any(499, 30));
+	assert_false(dirty_any(SECTION_PAGES - 1, 2));
+	dirty_clear(0, vm.nr_pages);
+}
+
+/* In a child whose address space is smaller than the window. */
+static void start_in(size_t more, size_t wanted)
+{
+	world_limit(RLIMIT_AS, more);
+	vm = (struct vm){ 0 };
+	CHECK(memmap_init(wanted));
+	CHECK(vm.size >= WINDOW_MIN_SIZE);
+	CHECK(vm.size <= more);
+	CHECK(vm.size % PAGEBLOCK_SIZE == 0);
+	CHECK(vm.base % vm.base_align == 0);
+	CHECK(memmap_online_section(0));
+	CHECK(os_commit(pfn_to_address(0), PAGEBLOCK_SIZE));
+	*(volatile char *)pfn_to_address(511) = 1;
+	CHECK(page_word(pfn_to_page((uint32_t)vm.nr_pages - 1)) == 0);
+	/* Something is left for the program. */
+	CHECK(os_address_space_left() >= more / 16);
+}
+
+static void start_in_4_gib(void)
+{
+	start_in(4UL << 30, 0);
+	CHECK(vm.size >= 1UL << 30);
+}
+
+static void start_in_200_mib(void)
+{
+	start_in(200UL << 20, 0);
+	CHECK(vm.size >= 50UL << 20);
+}
+
+static void start_in_40_mib(void)
+{
+	start_in(40UL << 20, 1UL << 40);
+}
+
+static void start_in_nothing(void)
+{
+	world_limit(RLIMIT_AS, 1 << 20);
+	vm = (struct vm){ 0 };
+	errno = 77;
+	CHECK(!memmap_init(0));
+	CHECK(vm.size == 0 && !vm_contains(&vm));
+	CHECK(errno == 77);
+}
+
+static void test_the_window_shrinks_until_it_fits(void **state)
+{
+	(void)state;
+	assert_true(child_succeeds(start_in_4_gib));
+	assert_true(child_succeeds(start_in_200_mib));
+	assert_true(child_succeeds(start_in_40_mib));
+	assert_true(child_succeeds(start_in_nothing));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_window_is_as_it_was_wanted),
+		cmocka_unit_test(test_pointers_are_ours_or_not),
+		cmocka_unit_test(test_pages_addresses_and_numbers_agree),
+		cmocka_unit_test(test_the_map_may_be_read_everywhere),
+		cmocka_unit_test(test_an_online_section_may_be_written),
+		cmocka_unit_test(
+			test_dirty_ranges_cross_pageblocks_and_sections),
+		cmocka_unit_test(test_dirty_bits_are_set_and_cleared_in_part),
+		cmocka_unit_test(test_the_window_shrinks_until_it_fits),
+	};
+
+	return cmocka_run_group_tests(tests, start, NULL);
+}
