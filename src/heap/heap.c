@@ -1,7 +1,6 @@
 #include "heap/heap.h"
 #include "heap/thread_heap.h"
 #include "base/options.h"
-#include "mm/page_alloc.h"
 #include "os/os.h"
 
 /* Slow paths between two looks at the clock, which costs as much as they. */

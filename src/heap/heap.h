@@ -25,6 +25,7 @@
 #define ZBM_HEAP_H
 
 #include "base/options.h"
+#include "mm/page_alloc.h"
 #include "slab/barn.h"
 #include "slab/fault.h"
 
@@ -66,6 +67,8 @@ struct heap {
 	/* calls that have left the bins; the rest is in the stacks */
 	uint64_t nr_alloc[NR_CLASSES], nr_free[NR_CLASSES];
 	uint32_t seen[NR_CLASSES];	/* where the stacks stood then */
+	/* the same for other threads' reclaim */
+	void **runs_seen[NR_CLASSES - NR_SMALL_CLASSES];
 	/* under the registry lock */
 	struct heap *next;		/* all heaps */
 	enum heap_state state;
@@ -151,8 +154,7 @@ static force_inline bool heap_free_fast(void *p)
 	return true;
 }
 
-/* A run of the class from the heap's own stack, or NULL. It counts as
- * dirty. */
+/* A run of the class from the heap's own stack, or NULL. */
 static force_inline struct page *heap_pop_run(struct heap *heap,
 					      unsigned int class)
 {
@@ -162,8 +164,7 @@ static force_inline struct page *heap_pop_run(struct heap *heap,
 	if (bin->main_top == bin->main_lo)
 		return NULL;
 	page = pfn_to_page(address_to_pfn(*--bin->main_top));
-	page_set_word(page, page_word(page) & ~((uint64_t)RUN_CACHED <<
-						PAGE_HIGH_SHIFT));
+	run_claim(page);
 	heap->cached_runs -= size_classes[class].size;
 	heap->nr_alloc[class]++;
 	return page;

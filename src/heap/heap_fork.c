@@ -109,9 +109,7 @@ static bool orphan_object_is_free(unsigned int class, void *p)
 static void heap_adopt_stack(struct heap *heap, unsigned int class, void **lo,
 			     void **top)
 {
-	uintptr_t base = (uintptr_t)meta.base;
-
-	if ((uintptr_t)lo - base >= meta.committed || top < lo ||
+	if (!meta_contains(lo) || top < lo ||
 	    top - lo > size_classes[class].sheaf_max)
 		return;
 	for (; lo < top; lo++)

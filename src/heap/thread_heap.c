@@ -73,13 +73,41 @@ static void heap_add(struct heap *heap)
 	heap->owner = lock_self();
 	heap->next = registry.heaps;
 	registry.heaps = heap;
-	registry.nr_heaps++;
+	/* Relaxed: read without the lock, as a hint. */
+	__atomic_store_n(&registry.nr_heaps, registry.nr_heaps + 1,
+			 __ATOMIC_RELAXED);
 	lock_release(&registry.lock);
 }
 
 bool heap_is_shared(const struct heap *heap)
 {
 	return heap == &heap_shared;
+}
+
+/*
+ * The cached runs of a thread that may be asleep, where they lie. Its bins
+ * move while they are read, and the sheaves may be gone: what is read is
+ * taken for what it is only if it names a cached run, whosesoever that is.
+ */
+__attribute__((no_sanitize("thread")))
+static void heap_purge_runs(struct heap *heap, enum reclaim how)
+{
+	for (unsigned int class = NR_SMALL_CLASSES; class < NR_CLASSES;
+	     class++) {
+		const struct bin *bin = &heap->bin[class + 1];
+		void **lo = bin->main_lo, **top = bin->main_top;
+		bool still = heap->runs_seen[class - NR_SMALL_CLASSES] == top;
+
+		heap->runs_seen[class - NR_SMALL_CLASSES] = top;
+		if ((how == RECLAIM_IDLE && !still) ||
+		    !meta_contains(lo) ||
+		    top - lo > size_classes[class].sheaf_max)
+			continue;
+		for (; lo < top; lo++)
+			if (vm_contains(*lo))
+				run_purge_cached(pfn_to_page(
+						address_to_pfn(*lo)));
+	}
 }
 
 /* Objects that nobody owns, those that everybody shares and, in need, those
@@ -96,8 +124,11 @@ static void heap_shrink(enum reclaim how)
 	}
 	lock_acquire(&registry.lock);
 	for (struct heap *heap = registry.heaps; heap; heap = heap->next) {
-		if (heap->state == HEAP_OWNED)
+		if (heap->state == HEAP_OWNED) {
+			if (heap != own && how != RECLAIM_CACHES)
+				heap_purge_runs(heap, how);
 			continue;
+		}
 		if (heap->state == HEAP_ORPHAN)
 			heap_adopt(heap);
 		heap->state = HEAP_FREE;
@@ -163,7 +194,9 @@ static void heap_end(void *arg)
 	lock_acquire(&registry.lock);
 	heap->state = HEAP_FREE;
 	heap->owner = 0;
-	registry.nr_idle++;
+	/* Relaxed: read without the lock, as a hint. */
+	__atomic_store_n(&registry.nr_idle, registry.nr_idle + 1,
+			 __ATOMIC_RELAXED);
 	lock_release(&registry.lock);
 }
 
@@ -182,7 +215,9 @@ static struct heap *heap_reuse(void)
 			heap_adopt(heap);
 		heap->state = HEAP_OWNED;
 		heap->owner = lock_self();
-		registry.nr_idle--;
+		/* Relaxed: read without the lock, as a hint. */
+		__atomic_store_n(&registry.nr_idle, registry.nr_idle - 1,
+				 __ATOMIC_RELAXED);
 	}
 	lock_release(&registry.lock);
 	return heap;

@@ -50,6 +50,11 @@ static inline uint32_t meta_handle(const void *p)
 	return (uint32_t)((size_t)((const char *)p - meta.base) / META_UNIT);
 }
 
+static inline bool meta_contains(const void *p)
+{
+	return (uintptr_t)p - (uintptr_t)meta.base < meta.committed;
+}
+
 /* Rounds up to what meta_alloc hands out. */
 static inline unsigned int meta_order(size_t size)
 {

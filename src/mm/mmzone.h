@@ -38,6 +38,7 @@ enum run_state {
 	RUN_CACHED = 1,	/* free, in a sheaf */
 	RUN_DIRTY = 2,	/* used before: its pages may not be zero */
 	RUN_MOVED = 4,	/* its page tables came by os_move */
+	RUN_BUSY = 8,	/* cached, and being purged: see run_claim */
 };
 
 struct page {

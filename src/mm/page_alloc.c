@@ -6,6 +6,8 @@
 #include "os/os.h"
 #include "os/topology.h"
 
+#include <sched.h>
+
 /* Zeros of this many pages on are cheaper from the kernel than written:
  * above it the dirty pages are purged instead. */
 #define CLEAR_BY_PURGE	(8 * PAGEBLOCK_PAGES)
@@ -340,6 +342,40 @@ void clear_pages(struct page *page, size_t n, bool dirty)
 			clear_range((uint32_t)pfn, run);
 		pfn += max(run, 1UL);
 	}
+}
+
+cold_path void run_wait(struct page *page)
+{
+	/* Pairs with the release in run_purge_cached. */
+	while (word_high(__atomic_load_n(&page->word, __ATOMIC_ACQUIRE)) &
+	       RUN_BUSY)
+		sched_yield();
+}
+
+size_t run_purge_cached(struct page *page)
+{
+	const uint64_t busy = (uint64_t)RUN_BUSY << PAGE_HIGH_SHIFT;
+	const uint64_t dirty = (uint64_t)RUN_DIRTY << PAGE_HIGH_SHIFT;
+	uint64_t word = page_word(page);
+	size_t n = page->nr_pages;
+	bool purged;
+
+	if (word_type(word) != PAGE_RUN ||
+	    (word_high(word) & (RUN_CACHED | RUN_DIRTY | RUN_BUSY)) !=
+	    (RUN_CACHED | RUN_DIRTY))
+		return 0;
+	/* Fails if it was claimed meanwhile. */
+	if (!__atomic_compare_exchange_n(&page->word, &word, word | busy,
+					 false, __ATOMIC_ACQUIRE,
+					 __ATOMIC_RELAXED))
+		return 0;
+	/* A run of another length may have taken its place: then the word
+	 * would differ, for a class has one length. */
+	purged = os_purge(page_address(page), n << PAGE_SHIFT);
+	/* Pairs with the acquire in run_claim and run_wait. */
+	__atomic_fetch_and(&page->word, ~(purged ? busy | dirty : busy),
+			   __ATOMIC_RELEASE);
+	return purged ? n : 0;
 }
 
 bool page_alloc_init(void)

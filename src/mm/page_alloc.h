@@ -56,6 +56,28 @@ bool extend_pages_exact(struct page *page, size_t old_n, size_t new_n);
  * them, else those with dirty bits. The caller owns the pages. */
 void clear_pages(struct page *page, size_t n, bool dirty);
 
+/*
+ * A cached run is whosoever's sheaf it lies in; but reclaim purges it where
+ * it lies. run_claim takes it out of the cache, and waits while that goes
+ * on; afterwards RUN_DIRTY says whether it may not be zero.
+ * run_purge_cached purges it unless it is somebody's already; pages purged.
+ */
+void run_wait(struct page *page);
+size_t run_purge_cached(struct page *page);
+
+static force_inline void run_claim(struct page *page)
+{
+	/* Pairs with the release in run_purge_cached. */
+	uint64_t word = __atomic_fetch_and(&page->word,
+					   ~((uint64_t)RUN_CACHED <<
+					     PAGE_HIGH_SHIFT),
+					   __ATOMIC_ACQUIRE);
+
+	ASSERT(word_high(word) & RUN_CACHED);
+	if (unlikely(word_high(word) & RUN_BUSY))
+		run_wait(page);
+}
+
 /* Start: one node online. False: no memory. */
 bool page_alloc_init(void);
 

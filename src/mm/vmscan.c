@@ -7,9 +7,9 @@
 
 #include <sched.h>
 
-/* The clock's purge leaves blocks below 16 KiB alone: a system call and a
- * fault for each would cost more than the memory is worth. */
-#define PURGE_TICK_ORDER	2
+/* The clock's purge leaves single pages alone: a system call and a fault for
+ * each would cost more than the memory is worth. */
+#define PURGE_TICK_ORDER	1
 
 /* Free dirty pages that the clock leaves for the next request. */
 #define PURGE_TICK_KEEP		32

@@ -289,6 +289,7 @@ void barn_flush_runs(struct pcp *pcp, void **objects, size_t n)
 		struct page *page = pfn_to_page(address_to_pfn(objects[i]));
 
 		ASSERT(word_type(page_word(page)) == PAGE_RUN);
+		run_claim(page);
 		free_pages_exact(pcp, page, page->nr_pages);
 	}
 }

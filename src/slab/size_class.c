@@ -39,8 +39,6 @@ static unsigned int sheaf_max(size_t size)
 {
 	if (size <= 512)
 		return 125;
-	if (size <= 1024)
-		return 29;
 	if (size <= 4096)
 		return 13;
 	/* The bytes that a thread may cache of runs are bounded besides. */

@@ -1,0 +1,289 @@
+/*
+ * test_os - the kernel does what the contract says, and refuses politely.
+ */
+#include "world.h"
+
+#include "os/topology.h"
+
+#include <setjmp.h>
+#include <sys/mman.h>
+
+#include <cmocka.h>
+
+#define SIZE	(4UL << 20)	/* bytes */
+
+static char *area;
+
+static int start(void **state)
+{
+	(void)state;
+	os_init();
+	topology_init();
+	area = os_reserve(SIZE, 2UL << 20, false);
+	assert_non_null(area);
+	assert_true(os_commit(area, SIZE));
+	return 0;
+}
+
+static size_t resident(const char *p, size_t size)
+{
+	unsigned char map[SIZE / 4096];
+	size_t pages = size / os.page_size, n = 0;
+
+	assert_int_equal(mincore((void *)(uintptr_t)p, size, map), 0);
+	for (size_t i = 0; i < pages; i++)
+		n += map[i] & 1;
+	return n;
+}
+
+static void test_the_machine_is_known(void **state)
+{
+	(void)state;
+	assert_int_equal(os.page_size, sysconf(_SC_PAGESIZE));
+	assert_int_not_equal(os.random, 0);
+	assert_true(topology.nr_nodes >= 1);
+	assert_true(topology.mems_allowed != 0);
+	assert_int_equal(topology_current_node(), 0);
+	assert_int_equal(topology_distance(0, 0), LOCAL_DISTANCE);
+	assert_true(topology_distance(0, 1) > LOCAL_DISTANCE);
+}
+
+static void test_reservations_are_aligned(void **state)
+{
+	(void)state;
+	for (size_t align = os.page_size; align <= 1UL << 30; align *= 2) {
+		char *p = os_reserve(1 << 20, align, false);
+
+		assert_non_null(p);
+		assert_int_equal((uintptr_t)p % align, 0);
+		os_release(p, 1 << 20);
+	}
+}
+
+static void test_what_cannot_be_reserved_is_refused(void **state)
+{
+	(void)state;
+	errno = 77;
+	assert_null(os_reserve(1UL << 60, 4096, false));
+	assert_null(os_reserve(SIZE_MAX - 4096, 1UL << 21, true));
+	assert_int_equal(errno, 77);
+}
+
+static void touch_reserved(void)
+{
+	char *p = os_reserve(1 << 20, 4096, false);
+
+	CHECK(p);
+	*(volatile char *)p = 1;
+}
+
+static void read_reserved(void)
+{
+	volatile char *p = os_reserve(1 << 20, 4096, true);
+
+	CHECK(p && p[0] == 0 && p[(1 << 20) - 1] == 0);
+}
+
+static void write_readable(void)
+{
+	volatile char *p = os_reserve(1 << 20, 4096, true);
+
+	CHECK(p);
+	*p = 1;
+}
+
+static void test_only_committed_memory_may_be_written(void **state)
+{
+	struct capture capture;
+
+	(void)state;
+	assert_int_not_equal(child_run(&capture, touch_reserved), 0);
+	assert_int_not_equal(child_run(&capture, write_readable), 0);
+	assert_true(child_succeeds(read_reserved));
+}
+
+static void is_refused(void)
+{
+	char *p = os_reserve(64UL << 20, 4096, true);
+
+	CHECK(p);
+	world_limit(RLIMIT_DATA, 8UL << 20);
+	errno = 77;
+	CHECK(os_commit(p, 4UL << 20));
+	CHECK(!os_commit(p + (4UL << 20), 60UL << 20));
+	CHECK(errno == 77);
+	*(volatile char *)p = 1;
+	CHECK(*(volatile char *)(p + (4UL << 20)) == 0);
+}
+
+static void test_commits_can_be_refused(void **state)
+{
+	(void)state;
+	assert_true(child_succeeds(is_refused));
+}
+
+static void test_purged_memory_is_zero_and_not_resident(void **state)
+{
+	uint64_t before = os.nr_purges;
+
+	(void)state;
+	memset(area, 1, SIZE);
+	assert_int_equal(resident(area, SIZE), SIZE / os.page_size);
+	errno = 77;
+	assert_true(os_purge(area + os.page_size, SIZE - 2 * os.page_size));
+	assert_int_equal(errno, 77);
+	assert_int_equal(resident(area, SIZE), 2);
+	assert_int_equal(os.nr_purges, before + 1);
+	assert_int_equal(area[0], 1);
+	assert_int_equal(area[os.page_size], 0);
+	assert_int_equal(area[SIZE / 2], 0);
+	assert_int_equal(area[SIZE - 1], 1);
+}
+
+static void test_populated_memory_is_resident(void **state)
+{
+	(void)state;
+	assert_true(os_purge(area, SIZE));
+	if (!os_populate(area, SIZE / 2)) {
+		assert_int_equal(os.refused[OS_REFUSED_POPULATE], 1);
+		return;
+	}
+	assert_true(resident(area, SIZE / 2) == SIZE / 2 / os.page_size);
+}
+
+static void test_moved_memory_leaves_zeros_behind(void **state)
+{
+	char *to = area + SIZE / 2;
+
+	(void)state;
+	memset(area, 7, SIZE / 4);
+	memset(to, 9, SIZE / 2);
+	if (!os_move(area, to, SIZE / 4)) {
+		assert_int_equal(os.refused[OS_REFUSED_MOVE], 1);
+		return;
+	}
+	assert_int_equal(to[0], 7);
+	assert_memory_equal(to, to + 1, SIZE / 4 - 1);
+	assert_int_equal(to[SIZE / 4], 9);
+	assert_int_equal(area[0], 0);
+	assert_int_equal(resident(area, SIZE / 4), 0);
+	area[0] = 1;
+}
+
+static void test_remapped_memory_is_new(void **state)
+{
+	(void)state;
+	memset(area, 5, SIZE);
+	assert_true(os_remap(area, SIZE / 2));
+	assert_int_equal(area[0], 0);
+	assert_int_equal(area[SIZE / 2 - 1], 0);
+	assert_int_equal(area[SIZE / 2], 5);
+	area[0] = 1;
+}
+
+static void test_refusals_are_counted(void **state)
+{
+	uint64_t before = os.refused[OS_REFUSED_PURGE];
+	char *p = os_reserve(1 << 20, 4096, false);
+
+	(void)state;
+	os_release(p, 1 << 20);
+	errno = 77;
+	assert_false(os_purge(p, 1 << 20));
+	assert_int_equal(errno, 77);
+	assert_int_equal(os.refused[OS_REFUSED_PURGE], before + 1);
+}
+
+static void refuses(void)
+{
+	options.verbose = true;
+	errno = EPERM;
+	os_refuse(OS_REFUSED_HUGEPAGE);
+	os_refuse(OS_REFUSED_HUGEPAGE);
+}
+
+static void test_a_refusal_is_told_once_when_verbose(void **state)
+{
+	struct capture capture;
+	const char *line;
+
+	(void)state;
+	assert_int_equal(child_run(&capture, refuses), 0);
+	line = strstr(capture.text, "MADV_HUGEPAGE");
+	assert_non_null(line);
+	assert_null(strstr(line + 1, "MADV_HUGEPAGE"));
+}
+
+static void test_the_clock_goes_forward(void **state)
+{
+	uint64_t first = os_now_ms(), last = first;
+
+	(void)state;
+	usleep(30000);
+	last = os_now_ms();
+	assert_in_range(last - first, 10, 5000);
+}
+
+static void test_the_process_is_measured(void **state)
+{
+	size_t before, after;
+
+	(void)state;
+	assert_true(os_purge(area, SIZE));
+	before = os_resident();
+	memset(area, 1, SIZE);
+	after = os_resident();
+	assert_true(before > 0);
+	assert_true(after >= before + SIZE / 2);
+}
+
+static void limits_address_space(void)
+{
+	CHECK(os_address_space_left() == SIZE_MAX);
+	world_limit(RLIMIT_AS, 100UL << 20);
+	CHECK(os_address_space_left() <= 100UL << 20);
+	CHECK(os_address_space_left() >= 90UL << 20);
+}
+
+static void test_the_limit_on_address_space_is_known(void **state)
+{
+	(void)state;
+	assert_true(child_succeeds(limits_address_space));
+}
+
+static void test_files_are_read_up_to_their_size(void **state)
+{
+	char buf[64];
+	long n = os_read_file("/proc/self/stat", buf, sizeof(buf));
+
+	(void)state;
+	assert_int_equal(n, sizeof(buf) - 1);
+	assert_int_equal(strlen(buf), n);
+	errno = 77;
+	assert_int_equal(os_read_file("/nonexistent", buf, sizeof(buf)), -1);
+	assert_int_equal(os_read_file("/proc", buf, sizeof(buf)), -1);
+	assert_int_equal(errno, 77);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_machine_is_known),
+		cmocka_unit_test(test_reservations_are_aligned),
+		cmocka_unit_test(test_what_cannot_be_reserved_is_refused),
+		cmocka_unit_test(test_only_committed_memory_may_be_written),
+		cmocka_unit_test(test_commits_can_be_refused),
+		cmocka_unit_test(test_purged_memory_is_zero_and_not_resident),
+		cmocka_unit_test(test_populated_memory_is_resident),
+		cmocka_unit_test(test_moved_memory_leaves_zeros_behind),
+		cmocka_unit_test(test_remapped_memory_is_new),
+		cmocka_unit_test(test_refusals_are_counted),
+		cmocka_unit_test(test_a_refusal_is_told_once_when_verbose),
+		cmocka_unit_test(test_the_clock_goes_forward),
+		cmocka_unit_test(test_the_process_is_measured),
+		cmocka_unit_test(test_the_limit_on_address_space_is_known),
+		cmocka_unit_test(test_files_are_read_up_to_their_size),
+	};
+
+	return cmocka_run_group_tests(tests, start, NULL);
+}
