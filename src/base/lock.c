@@ -9,8 +9,8 @@
 /* A holder does bounded work: look this often before sleeping. */
 #define LOCK_SPINS	100
 
-/* Before fork lets go of what it has: some milliseconds. */
-#define LOCK_FORK_TRIES	(100 * LOCK_SPINS)
+/* Before fork leaves a lock to its holder: some milliseconds. */
+#define LOCK_FORK_TRIES	2000
 
 static void lock_futex(struct lock *lock, int op, uint32_t value)
 {
@@ -55,38 +55,41 @@ cold_path void lock_release_slow(struct lock *lock)
 	lock_futex(lock, FUTEX_WAKE, 1);
 }
 
-static bool lock_fork_try_once(struct lock *lock)
+bool lock_fork_not_mine(struct lock *lock)
 {
-	uint32_t idle = 0;
+	return !lock_is_mine(lock);
+}
 
-	/* Pairs with the release in lock_release. Not lock_try: the rules of
-	 * ranks are not for fork. */
-	if (!__atomic_compare_exchange_n(&lock->state, &idle, 1, false,
-					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-		return false;
+/* Not lock_acquire: the order of ranks is not for fork. */
+static void lock_fork_own(struct lock *lock)
+{
 	__atomic_store_n(&lock->owner, lock_self(), __ATOMIC_RELAXED);
 	lock->forked = 1;
+}
+
+bool lock_fork_take(struct lock *lock)
+{
+	/* Pairs with the release in lock_release. */
+	while (__atomic_exchange_n(&lock->state, 2, __ATOMIC_ACQUIRE) != 0)
+		lock_futex(lock, FUTEX_WAIT, 2);
+	lock_fork_own(lock);
 	return true;
 }
 
 bool lock_fork_try(struct lock *lock)
 {
-	if (lock_is_mine(lock))
-		return true;
-	for (int i = 0; i < LOCK_FORK_TRIES; i++) {
-		if (lock_fork_try_once(lock))
-			return true;
-		if (i % LOCK_SPINS)
-			lock_relax();
+	uint32_t idle;
+
+	for (int i = 0; i < LOCK_FORK_TRIES && !lock_is_mine(lock); i++) {
+		idle = 0;
+		/* Pairs with the release in lock_release. */
+		if (__atomic_compare_exchange_n(&lock->state, &idle, 1, false,
+						__ATOMIC_ACQUIRE,
+						__ATOMIC_RELAXED))
+			lock_fork_own(lock);
 		else
 			sched_yield();
 	}
-	return false;
-}
-
-bool lock_fork_may_try(struct lock *lock)
-{
-	lock_fork_try(lock);
 	return true;
 }
 

@@ -98,19 +98,20 @@ static inline void lock_release(struct lock *lock)
 
 /*
  * For fork, which takes all locks. A handler that interrupted the allocator
- * may fork: what its own thread holds is left alone, and whoever else forks
- * at that time must not wait for it while holding what it needs.
+ * may fork, too: what its own thread holds is left alone; and since others
+ * may wait for that, holding what fork needs, it must not wait for ever.
  *
- * lock_fork_try takes the lock unless this thread holds it; false when that
- * took too long. lock_fork_may_try leaves it to its holder then, and is
- * always true; so are the other two, which release what was taken. In the
- * child no thread waits any more, and what a lost thread held is free. A room applies one of them to all its
- * locks, up to the first that says false.
+ * lock_fork_not_mine says so. lock_fork_take waits for the lock;
+ * lock_fork_try leaves it to its holder after some milliseconds. The last two
+ * release what was taken; in the child no thread waits any more, and what a
+ * lost thread held is free. A room applies one of them to all its locks, up
+ * to the first that says false, which only lock_fork_not_mine does.
  */
 typedef bool lock_fork_fn(struct lock *lock);
 
+bool lock_fork_not_mine(struct lock *lock);
+bool lock_fork_take(struct lock *lock);
 bool lock_fork_try(struct lock *lock);
-bool lock_fork_may_try(struct lock *lock);
 bool lock_fork_parent(struct lock *lock);
 bool lock_fork_child(struct lock *lock);
 

@@ -2,13 +2,11 @@
  * heap_fork - the allocator survives fork.
  *
  * 1. Prepare takes all locks, by rank, so that what they protect is whole in
- *    the child. When one is not to be had in some milliseconds it lets go of
- *    all and starts again: its holder may be waiting for us (lock.h).
+ *    the child.
  * 2. A handler that interrupted the allocator may fork while others wait for
  *    what its own thread holds; what they hold meanwhile is not to be had.
  *    They wait at places where that is whole (before they take a zone's
- *    lock, or metadata's): at last it is left to them, and freed in the
- *    child.
+ *    lock, or metadata's): it is left to them, and free in the child.
  * 3. Bins have no lock. In the child the other threads' heaps are orphans,
  *    and what their bins hold is verified, object by object, when somebody
  *    first needs such a heap.
@@ -16,9 +14,6 @@
 #include "heap/thread_heap.h"
 #include "mm/hotplug.h"
 #include "mm/vmscan.h"
-
-/* Some ten milliseconds each, when another thread does not let go. */
-#define FORK_TRIES	3
 
 static bool zones_fork(lock_fork_fn *lock_fork)
 {
@@ -30,7 +25,7 @@ static bool zones_fork(lock_fork_fn *lock_fork)
 	return true;
 }
 
-static bool fork_take_all(lock_fork_fn *take)
+static bool fork_each_lock(lock_fork_fn *take)
 {
 	return take(&registry.start_lock) && reclaim_fork(take) &&
 	       take(&registry.shared_lock) && take(&registry.lock) &&
@@ -55,12 +50,9 @@ static void fork_release_all(lock_fork_fn *release)
 
 void heap_fork_prepare(void)
 {
-	for (int i = 0; i < FORK_TRIES; i++) {
-		if (fork_take_all(lock_fork_try))
-			return;
-		fork_release_all(lock_fork_parent);
-	}
-	fork_take_all(lock_fork_may_try);
+	bool interrupted = !fork_each_lock(lock_fork_not_mine);
+
+	fork_each_lock(interrupted ? lock_fork_try : lock_fork_take);
 }
 
 void heap_fork_parent(void)
