@@ -20,7 +20,7 @@ enum thp_mode { THP_NEVER, THP_AUTO, THP_ALWAYS };
 struct options {
 	bool verbose;		/* say what the environment refused */
 	bool summary;		/* one line at exit */
-	bool validate;		/* X_validate() at exit and each reclaim */
+	bool validate;		/* X_validate() at exit */
 	enum thp_mode thp;
 	size_t window;		/* bytes of address space; 0: by limits */
 	size_t decay_ms;	/* idle free memory goes back after this */

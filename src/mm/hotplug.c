@@ -13,6 +13,9 @@
  * smallest objects. */
 #define META_PER_MEMORY	64	/* bytes */
 
+/* And what heaps and sheaves need besides. */
+#define META_SLACK	(64UL << 10)	/* bytes */
+
 struct lock hotplug_lock = LOCK_INITIALIZER(LOCK_HOTPLUG);
 uint32_t nr_online_sections;
 
@@ -41,12 +44,14 @@ static bool section_open(struct zone *zone, uint32_t index)
 /* Commits n more pages of the section. They are not yet free. */
 static bool section_commit(uint32_t index, size_t n)
 {
+	const struct zone *zone = vm.sections[index].zone;
 	size_t start = ((size_t)index << SECTION_ORDER) +
 		       vm.sections[index].online;
 
 	ASSERT(n <= section_room(index));
 	/* Pages without descriptors for their slabs would be of no use. */
-	if (!meta_reserve((n << PAGE_SHIFT) / META_PER_MEMORY))
+	if (!meta_reserve(META_SLACK + ((zone->managed + n) << PAGE_SHIFT) /
+				       META_PER_MEMORY))
 		return false;
 	return !n || os_commit(pfn_to_address(start), n << PAGE_SHIFT);
 }

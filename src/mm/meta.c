@@ -5,6 +5,9 @@
  * not used. */
 #define META_CHUNK	(256UL << 10)
 
+/* What must be left when memory is added, bytes. */
+#define META_AHEAD	(16UL << 10)
+
 struct meta meta = { .lock = LOCK_INITIALIZER(LOCK_META) };
 
 /*
@@ -46,7 +49,7 @@ bool meta_reserve(size_t size)
 	bool ok;
 
 	lock_acquire(&meta.lock);
-	ok = meta_commit(meta.used + size);
+	ok = meta_commit(max(size, meta.used + META_AHEAD));
 	lock_release(&meta.lock);
 	return ok;
 }

@@ -33,7 +33,8 @@ extern struct meta meta;
 
 bool meta_init(size_t window);
 
-/* Commits ahead, so that `size` more bytes can be cut. False: refused. */
+/* Commits ahead, so that `size` bytes can be cut in all, and some more where
+ * that is used up. False: refused. */
 bool meta_reserve(size_t size);
 
 /* Zeroed when it is fresh and when it is recycled. */

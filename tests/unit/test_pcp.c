@@ -90,8 +90,9 @@ static void test_orders_and_types_have_lists_of_their_own(void **state)
 			pcp_free(&pcp, pfn, k);
 			type = pageblock_migratetype(pfn);
 			assert_int_equal(pcp.first[k][type], pfn);
+			finish();
+			fresh(state);
 		}
-		finish();
 	}
 }
 
@@ -112,12 +113,11 @@ static void test_words_say_what_a_block_is(void **state)
 
 static void test_what_was_freed_is_dirty_what_came_clean_is_not(void **state)
 {
-	uint32_t pfn = take(3);
 	size_t dirty = zone->nr_free_dirty;
+	uint32_t pfn = take(3);
 
 	(void)state;
 	pcp_free(&pcp, pfn, 3);
-	assert_int_equal(zone->nr_free_dirty, dirty);
 	pcp_drain(&pcp, true);
 	assert_true(dirty_any(pfn, 1));
 	assert_int_equal(dirty_count(pfn, 8), 8);

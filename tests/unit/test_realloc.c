@@ -1,0 +1,205 @@
+/*
+ * test_realloc - contents survive every change of size.
+ */
+#include "world.h"
+
+#include "malloc/malloc.h"
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+static const size_t sizes[] = {
+	0, 1, 16, 17, 100, 128, 129, 1000, 1024, 1025, 4096, 5000, 14336,
+	14337, 40000, 65536, 1UL << 20, CLASS_MAX, CLASS_MAX + 1, 5UL << 20,
+	70UL << 20,
+};
+
+/* Not known to the compiler, which would warn. */
+static volatile size_t most = SIZE_MAX;
+
+static int start(void **state)
+{
+	bool started = heap_start();
+
+	(void)state;
+	options.decay_ms = 0;
+	errno = 77;
+	return started ? 0 : -1;
+}
+
+static unsigned char byte_at(size_t i)
+{
+	return (unsigned char)(i * 31 + (i >> 12));
+}
+
+/* Of large blocks, each 61st byte. */
+static size_t step_of(size_t size)
+{
+	return size > 100000 ? 61 : 1;
+}
+
+static void fill(unsigned char *p, size_t size)
+{
+	for (size_t i = 0; i < size; i += step_of(size))
+		p[i] = byte_at(i);
+}
+
+static bool is_filled(const unsigned char *p, size_t n, size_t size)
+{
+	for (size_t i = 0; i < n; i += step_of(size))
+		if (p[i] != byte_at(i))
+			return false;
+	return true;
+}
+
+static void test_contents_survive_every_transition(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < array_size(sizes); i++) {
+		for (size_t k = 1; k < array_size(sizes); k++) {
+			unsigned char *p = mem_malloc(sizes[i]);
+
+			assert_non_null(p);
+			fill(p, sizes[i]);
+			p = mem_realloc(p, sizes[k]);
+			assert_non_null(p);
+			assert_true(mem_usable_size(p) >= sizes[k]);
+			assert_int_equal((uintptr_t)p % MIN_ALIGN, 0);
+			assert_true(is_filled(p, min(sizes[i], sizes[k]),
+					      sizes[i]));
+			p[sizes[k] - 1] = 1;
+			mem_free(p);
+		}
+	}
+	assert_int_equal(errno, 77);
+	heap_validate();
+}
+
+static void test_null_is_allocated_and_nothing_frees(void **state)
+{
+	char *p = mem_realloc(NULL, 100);
+	struct block block;
+
+	(void)state;
+	assert_non_null(p);
+	assert_null(mem_realloc(p, 0));
+	assert_false(mem_block_of(p, &block));
+	p = mem_realloc(NULL, 0);
+	assert_non_null(p);
+	mem_free(p);
+	assert_int_equal(errno, 77);
+	heap_validate();
+}
+
+static void test_a_block_stays_while_it_fits_and_is_half_used(void **state)
+{
+	char *p = mem_malloc(1000), *q;
+
+	(void)state;
+	assert_ptr_equal(mem_realloc(p, 1024), p);
+	assert_ptr_equal(mem_realloc(p, 600), p);
+	assert_ptr_equal(mem_realloc(p, 512), p);
+	q = mem_realloc(p, 100);
+	assert_ptr_not_equal(q, p);
+	assert_int_equal(mem_usable_size(q), 112);
+	mem_free(q);
+	heap_validate();
+}
+
+static void check_refused(char *p, void *q)
+{
+	assert_null(q);
+	assert_int_equal(errno, ENOMEM);
+	assert_int_equal(p[0], 42);
+	assert_true(mem_usable_size(p) >= 100);
+	errno = 77;
+}
+
+static void test_a_failure_leaves_the_block(void **state)
+{
+	char *p = mem_malloc(100);
+
+	(void)state;
+	p[0] = 42;
+	check_refused(p, mem_realloc(p, most));
+	check_refused(p, mem_realloc(p, most / 2 + 1));
+	check_refused(p, mem_realloc(p, vm.size));
+	check_refused(p, mem_reallocarray(p, most, 2));
+	check_refused(p, mem_reallocarray(p, 1UL << 32, 1UL << 32));
+	check_refused(p, mem_reallocarray(p, 1, most));
+	mem_free(p);
+	heap_validate();
+}
+
+static void test_reallocarray_multiplies(void **state)
+{
+	char *p = mem_reallocarray(NULL, 10, 100);
+
+	(void)state;
+	assert_true(mem_usable_size(p) >= 1000);
+	p = mem_reallocarray(p, 100, 100);
+	assert_true(mem_usable_size(p) >= 10000);
+	assert_null(mem_reallocarray(p, 0, 100));
+	assert_int_equal(errno, 77);
+	heap_validate();
+}
+
+static void test_reallocarr_replaces_the_pointer(void **state)
+{
+	char *p = NULL, *before;
+
+	(void)state;
+	assert_int_equal(mem_reallocarr(&p, 10, 10), 0);
+	assert_non_null(p);
+	p[0] = 42;
+	before = p;
+	assert_int_equal(mem_reallocarr(&p, most, 2), EOVERFLOW);
+	assert_int_equal(mem_reallocarr(&p, 1, most), ENOMEM);
+	assert_ptr_equal(p, before);
+	assert_int_equal(mem_reallocarr(&p, 1000, 10), 0);
+	assert_int_equal(p[0], 42);
+	assert_int_equal(mem_reallocarr(&p, 0, 10), 0);
+	assert_null(p);
+	assert_int_equal(mem_reallocarr(&p, 0, 0), 0);
+	assert_null(p);
+	assert_int_equal(errno, 77);
+	heap_validate();
+}
+
+static void test_reallocf_frees_what_it_cannot_grow(void **state)
+{
+	char *p = mem_reallocf(NULL, 100);
+	struct block block;
+
+	(void)state;
+	p[0] = 42;
+	p = mem_reallocf(p, 1000);
+	assert_int_equal(p[0], 42);
+	assert_null(mem_reallocf(p, most));
+	assert_false(mem_block_of(p, &block));
+	p = mem_malloc(100);
+	assert_null(mem_reallocf(p, 0));
+	heap_validate();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_contents_survive_every_transition,
+				       start),
+		cmocka_unit_test_setup(
+			test_null_is_allocated_and_nothing_frees, start),
+		cmocka_unit_test_setup(
+			test_a_block_stays_while_it_fits_and_is_half_used,
+			start),
+		cmocka_unit_test_setup(test_a_failure_leaves_the_block, start),
+		cmocka_unit_test_setup(test_reallocarray_multiplies, start),
+		cmocka_unit_test_setup(test_reallocarr_replaces_the_pointer,
+				       start),
+		cmocka_unit_test_setup(
+			test_reallocf_frees_what_it_cannot_grow, start),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,366 @@
+/*
+ * test_vmscan - free memory goes back: the largest blocks first, as much as
+ * was asked for, by the clock and in need.
+ */
+#include "world.h"
+
+#include "mm/hotplug.h"
+#include "mm/vmscan.h"
+
+#include <setjmp.h>
+#include <sys/mman.h>
+
+#include <cmocka.h>
+
+static struct zone *zone;
+static struct pcp pcp;
+static size_t nr_calls;
+static enum reclaim last_how;
+
+static void shrink(enum reclaim how)
+{
+	nr_calls++;
+	last_how = how;
+}
+
+static struct shrinker shrinker = { .shrink = shrink };
+
+static int start(void **state)
+{
+	(void)state;
+	world_start(16 * SECTION_SIZE);
+	zone = world_zone();
+	pcp_register(&pcp, zone);
+	register_shrinker(&shrinker);
+	options.decay_ms = 100;
+	return 0;
+}
+
+static int fresh(void **state)
+{
+	(void)state;
+	pcp_drain(&pcp, true);
+	reclaim_all();
+	assert_int_equal(world_used(), 0);
+	assert_int_equal(zone->nr_free_dirty, 0);
+	zone->low_free_dirty = 0;
+	reclaim_due_ms = 0;
+	nr_calls = 0;
+	return 0;
+}
+
+static void finish(void)
+{
+	pcp_validate(&pcp);
+	page_alloc_validate();
+	assert_int_equal(zone->nr_isolated, 0);
+}
+
+static size_t resident(uint32_t pfn, size_t n)
+{
+	static unsigned char map[SECTION_PAGES];
+	size_t count = 0;
+
+	assert_int_equal(mincore(pfn_to_address(pfn), n << PAGE_SHIFT, map),
+			 0);
+	for (size_t i = 0; i < n; i++)
+		count += map[i] & 1;
+	return count;
+}
+
+/* Blocks of these orders, between pages in use; freed dirty. Their pfns. */
+static struct page *free_dirty_blocks(const unsigned int *orders, size_t n,
+				      uint32_t *pfns)
+{
+	struct page *page = alloc_pages(NULL, GFP_USER, MAX_PAGE_ORDER);
+	uint32_t at = page_to_pfn(page);
+
+	assert_non_null(page);
+	for (size_t i = 0; i < n; i++) {
+		/* Its buddy stays in use. */
+		at = (uint32_t)align_up(at, 2UL << orders[i]);
+		pfns[i] = at;
+		memset(pfn_to_address(at), 0x66, PAGE_SIZE << orders[i]);
+		free_pages(NULL, pfn_to_page(at), orders[i]);
+		at += 2U << orders[i];
+	}
+	return page;
+}
+
+static void free_the_rest(struct page *page, const unsigned int *orders,
+			  size_t n, const uint32_t *pfns)
+{
+	uint32_t at = page_to_pfn(page), end = at + SECTION_PAGES;
+
+	for (size_t i = 0; i < n; i++) {
+		if (pfns[i] > at)
+			free_clean_pages(pfn_to_page(at), pfns[i] - at, 0);
+		at = pfns[i] + (1U << orders[i]);
+	}
+	free_clean_pages(pfn_to_page(at), end - at, 0);
+}
+
+static const unsigned int orders[] = { 2, 9, 0, 5, 10, 3 };
+static uint32_t pfns[array_size(orders)];
+
+static struct page *begin(void)
+{
+	return free_dirty_blocks(orders, array_size(orders), pfns);
+}
+
+static void end(struct page *page)
+{
+	finish();
+	free_the_rest(page, orders, array_size(orders), pfns);
+	finish();
+}
+
+static bool is_dirty(size_t i)
+{
+	return dirty_any(pfns[i], 1UL << orders[i]);
+}
+
+static void test_the_largest_blocks_are_purged_first(void **state)
+{
+	static const size_t by_size[] = { 4, 1, 3, 5, 0, 2 };
+	struct page *page = begin();
+
+	(void)state;
+	for (size_t i = 0; i < array_size(by_size); i++) {
+		size_t n = 1UL << orders[by_size[i]];
+
+		assert_true(is_dirty(by_size[i]));
+		assert_int_equal(zone_purge(zone, n, 0), n);
+		assert_false(is_dirty(by_size[i]));
+		assert_int_equal(resident(pfns[by_size[i]], n), 0);
+		if (i + 1 < array_size(by_size))
+			assert_true(is_dirty(by_size[i + 1]));
+		finish();
+	}
+	assert_int_equal(zone_purge(zone, SIZE_MAX, 0), 0);
+	end(page);
+}
+
+static void test_blocks_below_the_least_order_are_left(void **state)
+{
+	struct page *page = begin();
+
+	(void)state;
+	assert_int_equal(zone_purge(zone, SIZE_MAX, 5), 1024 + 512 + 32);
+	assert_true(is_dirty(0) && is_dirty(2) && is_dirty(5));
+	assert_false(is_dirty(1) || is_dirty(3) || is_dirty(4));
+	end(page);
+}
+
+static void test_a_large_block_is_purged_in_part(void **state)
+{
+	struct page *page = alloc_pages(NULL, GFP_USER, 12);
+	uint32_t pfn = page_to_pfn(page);
+
+	(void)state;
+	memset(page_address(page), 0x66, PAGE_SIZE << 12);
+	free_pages(NULL, page, 12);
+	/* By pageblocks, from the end. */
+	assert_int_equal(zone_purge(zone, 100, 0), PAGEBLOCK_PAGES);
+	assert_int_equal(dirty_count(pfn, 4096), 7 * PAGEBLOCK_PAGES);
+	assert_int_equal(resident(pfn, 4096), 7 * PAGEBLOCK_PAGES);
+	assert_false(dirty_any(pfn + 7 * PAGEBLOCK_PAGES, PAGEBLOCK_PAGES));
+	finish();
+	assert_int_equal(zone_purge(zone, PAGEBLOCK_PAGES + 1, 0),
+			 2 * PAGEBLOCK_PAGES);
+	assert_int_equal(zone_purge(zone, SIZE_MAX, 0), 5 * PAGEBLOCK_PAGES);
+	assert_int_equal(resident(pfn, 4096), 0);
+	finish();
+}
+
+static void test_the_clean_part_of_a_block_is_not_counted(void **state)
+{
+	struct page *page = alloc_pages(NULL, GFP_USER, 10);
+	uint64_t before = zone->nr_purged;
+
+	(void)state;
+	free_clean_pages(page + 8, 1016, 0);
+	memset(page_address(page), 0x66, 8 << PAGE_SHIFT);
+	free_pages_exact(NULL, page, 8);
+	assert_int_equal(zone->nr_free_dirty, 8);
+	assert_int_equal(zone_purge(zone, SIZE_MAX, 0), 8);
+	assert_int_equal(zone->nr_purged, before + 8);
+	assert_int_equal(resident(page_to_pfn(page), 1024), 0);
+	finish();
+}
+
+static void free_many(size_t n)
+{
+	struct page *page = alloc_pages_exact(NULL, GFP_USER, n, PAGE_SIZE);
+
+	assert_non_null(page);
+	free_pages_exact(NULL, page, n);
+}
+
+static void test_the_clock_purges_what_lay_unused(void **state)
+{
+	uint64_t now = 1000;
+	size_t dirty;
+
+	(void)state;
+	reclaim_tick(now);
+	assert_int_equal(nr_calls, 1);
+	assert_int_equal(last_how, RECLAIM_IDLE);
+	free_many(2000);
+	/* Not yet due. */
+	reclaim_tick(now + 1);
+	assert_int_equal(nr_calls, 1);
+	now = reclaim_due_ms;
+	assert_in_range(now, 1001, 1000 + options.decay_ms);
+	/* It was freed since the last time. */
+	reclaim_tick(now);
+	assert_int_equal(nr_calls, 2);
+	dirty = zone->nr_free_dirty;
+	assert_int_equal(dirty, 2000);
+	/* Used meanwhile: only the rest is surplus. */
+	free_many(512);
+	now = reclaim_due_ms;
+	reclaim_tick(now);
+	assert_true(zone->nr_free_dirty >= 512);
+	assert_true(zone->nr_free_dirty < dirty);
+	/* Now all but a little. */
+	for (int i = 0; i < 3; i++)
+		reclaim_tick(reclaim_due_ms);
+	assert_true(zone->nr_free_dirty <= PAGEBLOCK_PAGES);
+	finish();
+}
+
+static void test_without_decay_the_clock_does_nothing(void **state)
+{
+	size_t decay = options.decay_ms;
+
+	(void)state;
+	options.decay_ms = 0;
+	free_many(1000);
+	for (uint64_t now = 0; now < 10000; now += 1000)
+		reclaim_tick(now);
+	options.decay_ms = decay;
+	assert_int_equal(nr_calls, 0);
+	assert_int_equal(zone->nr_free_dirty, 1000);
+	finish();
+}
+
+static void test_a_trim_gives_everything_back(void **state)
+{
+	struct page *page = alloc_pages(&pcp, GFP_USER, 3);
+
+	(void)state;
+	memset(page_address(page), 1, PAGE_SIZE << 3);
+	free_pages(&pcp, page, 3);
+	free_many(3000);
+	assert_int_equal(reclaim_all(), 3000 + 8);
+	assert_int_equal(last_how, RECLAIM_ALL);
+	assert_int_equal(pcp.count, 0);
+	assert_int_equal(zone->nr_free_dirty, 0);
+	assert_int_equal(reclaim_all(), 0);
+	finish();
+}
+
+static void test_reclaim_of_caches_calls_shrinkers_alone(void **state)
+{
+	uint64_t purges = os.nr_purges;
+
+	(void)state;
+	free_pages(&pcp, alloc_pages(&pcp, GFP_USER, 0), 0);
+	reclaim_caches();
+	assert_int_equal(nr_calls, 1);
+	assert_int_equal(last_how, RECLAIM_CACHES);
+	assert_int_equal(pcp.count, 0);
+	assert_int_equal(os.nr_purges, purges);
+	finish();
+}
+
+static void test_a_scattered_zone_empties_the_caches_once(void **state)
+{
+	static struct page *page[64];
+	size_t n = 0;
+
+	(void)state;
+	while (n < 8) {
+		page[n] = alloc_pages(NULL, GFP_USER, PAGEBLOCK_ORDER + 2);
+		assert_non_null(page[n++]);
+	}
+	while ((page[n] = alloc_pages(NULL, 0, MAX_PAGE_ORDER)))
+		n++;
+	zone->scattered_freed = zone->nr_freed;
+	/* Nothing was freed since. */
+	assert_false(reclaim_scattered(zone));
+	assert_int_equal(nr_calls, 0);
+	for (size_t i = 0; i < n; i++)
+		free_pages_exact(NULL, page[i], (i < 8 ? 2048 : SECTION_PAGES)
+						- 1);
+	assert_true(reclaim_scattered(zone));
+	assert_int_equal(nr_calls, 1);
+	assert_int_equal(last_how, RECLAIM_CACHES);
+	assert_false(reclaim_scattered(zone));
+	for (size_t i = 0; i < n; i++)
+		free_pages_exact(NULL, page[i] +
+				 (i < 8 ? 2048 : SECTION_PAGES) - 1, 1);
+	finish();
+}
+
+static void test_a_failing_request_empties_the_caches(void **state)
+{
+	(void)state;
+	assert_null(alloc_pages_exact(&pcp, GFP_USER, vm.nr_pages, PAGE_SIZE));
+	assert_true(nr_calls >= 1);
+	assert_int_equal(last_how, RECLAIM_CACHES);
+	nr_calls = 0;
+	assert_null(alloc_pages(&pcp, GFP_USER | GFP_NORETRY | GFP_DMA, 0));
+	assert_int_equal(nr_calls, 0);
+	finish();
+}
+
+static void test_much_resident_memory_makes_the_zone_look(void **state)
+{
+	struct page *page;
+
+	(void)state;
+	zone->resident_high = 100;
+	zone->over_high = false;
+	page = alloc_pages(NULL, 0, 8);
+	if (!page)
+		page = alloc_pages(NULL, GFP_USER | GFP_NORETRY, 8);
+	/* A request that may not wait leaves it to the next. */
+	assert_non_null(page);
+	free_pages(NULL, page, 8);
+	free_pages(NULL, alloc_pages(NULL, GFP_USER, 0), 0);
+	assert_false(zone->over_high);
+	assert_true(zone->resident_high > 256);
+	finish();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(
+			test_the_largest_blocks_are_purged_first, fresh),
+		cmocka_unit_test_setup(
+			test_blocks_below_the_least_order_are_left, fresh),
+		cmocka_unit_test_setup(test_a_large_block_is_purged_in_part,
+				       fresh),
+		cmocka_unit_test_setup(
+			test_the_clean_part_of_a_block_is_not_counted, fresh),
+		cmocka_unit_test_setup(test_the_clock_purges_what_lay_unused,
+				       fresh),
+		cmocka_unit_test_setup(
+			test_without_decay_the_clock_does_nothing, fresh),
+		cmocka_unit_test_setup(test_a_trim_gives_everything_back,
+				       fresh),
+		cmocka_unit_test_setup(
+			test_reclaim_of_caches_calls_shrinkers_alone, fresh),
+		cmocka_unit_test_setup(
+			test_a_scattered_zone_empties_the_caches_once, fresh),
+		cmocka_unit_test_setup(
+			test_a_failing_request_empties_the_caches, fresh),
+		cmocka_unit_test_setup(
+			test_much_resident_memory_makes_the_zone_look, fresh),
+	};
+
+	return cmocka_run_group_tests(tests, start, NULL);
+}
