@@ -109,7 +109,7 @@ bool lock_fork_child(struct lock *lock)
 {
 	/* Whoever waited in the parent, or held it, does not exist here. */
 	if (!lock_is_mine(lock))
-		lock->state = 0;
+		lock_init(lock, lock->rank);
 	else if (lock->state == 2)
 		lock->state = 1;
 	return lock_fork_parent(lock);

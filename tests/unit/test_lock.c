@@ -167,20 +167,28 @@ static void test_debug_builds_find_wrong_orders(void **state)
 
 static void test_fork_takes_and_gives_back(void **state)
 {
+	static lock_fork_fn *const takes[] = { lock_fork_take,
+					       lock_fork_try };
+
 	(void)state;
-	assert_true(lock_fork_try(&lock));
-	assert_true(lock_is_mine(&lock));
-	assert_true(lock_fork_parent(&lock));
-	assert_int_equal(lock.state, 0);
-	/* Nothing to give back. */
-	assert_true(lock_fork_parent(&lock));
-	assert_int_equal(lock.state, 0);
+	for (size_t i = 0; i < array_size(takes); i++) {
+		assert_true(lock_fork_not_mine(&lock));
+		assert_true(takes[i](&lock));
+		assert_true(lock_is_mine(&lock));
+		assert_false(lock_fork_not_mine(&lock));
+		assert_true(lock_fork_parent(&lock));
+		assert_int_equal(lock.state, 0);
+		/* Nothing to give back. */
+		assert_true(lock_fork_parent(&lock));
+		assert_int_equal(lock.state, 0);
+	}
 }
 
 static void test_fork_leaves_what_its_own_thread_holds(void **state)
 {
 	(void)state;
 	lock_acquire(&lock);
+	assert_false(lock_fork_not_mine(&lock));
 	assert_true(lock_fork_try(&lock));
 	assert_true(lock_fork_parent(&lock));
 	assert_true(lock_is_mine(&lock));
@@ -191,27 +199,61 @@ static void test_fork_leaves_what_its_own_thread_holds(void **state)
 	assert_int_equal(lock.state, 0);
 }
 
-static void test_fork_does_not_wait_for_ever(void **state)
+static void test_fork_that_interrupted_does_not_wait_for_ever(void **state)
 {
 	pthread_t thread = start_holder();
 
 	(void)state;
-	assert_false(lock_fork_try(&lock));
+	assert_true(lock_fork_not_mine(&lock));
+	assert_true(lock_fork_try(&lock));
+	assert_false(lock_is_mine(&lock));
 	assert_true(lock_fork_parent(&lock));
 	assert_int_not_equal(lock.state, 0);
 	end_holder(thread);
-	assert_true(lock_fork_try(&lock));
+	assert_int_equal(lock.state, 0);
+}
+
+static void test_fork_waits_for_the_holder(void **state)
+{
+	pthread_t thread = start_holder(), other;
+
+	(void)state;
+	CHECK(pthread_create(&other, NULL, late_release, NULL) == 0);
+	assert_true(lock_fork_take(&lock));
+	assert_true(lock_is_mine(&lock));
+	CHECK(pthread_join(other, NULL) == 0);
+	end_holder(thread);
 	assert_true(lock_fork_parent(&lock));
+	assert_int_equal(lock.state, 0);
 }
 
 static void test_the_child_has_no_waiters(void **state)
 {
 	(void)state;
-	assert_true(lock_fork_try(&lock));
+	assert_true(lock_fork_take(&lock));
 	lock.state = 2;
 	assert_true(lock_fork_child(&lock));
 	assert_int_equal(lock.state, 0);
 	assert_int_equal(lock.forked, 0);
+}
+
+static void frees_what_was_lost(void)
+{
+	CHECK(lock.state && !lock_is_mine(&lock));
+	CHECK(lock_fork_child(&lock));
+	CHECK(lock.state == 0 && lock.owner == 0);
+	lock_acquire(&lock);
+	lock_release(&lock);
+}
+
+static void test_what_a_lost_thread_held_is_free_in_the_child(void **state)
+{
+	pthread_t thread = start_holder();
+	bool ok = child_succeeds(frees_what_was_lost);
+
+	(void)state;
+	end_holder(thread);
+	assert_true(ok);
 }
 
 int main(void)
@@ -225,8 +267,12 @@ int main(void)
 		cmocka_unit_test(test_debug_builds_find_wrong_orders),
 		cmocka_unit_test(test_fork_takes_and_gives_back),
 		cmocka_unit_test(test_fork_leaves_what_its_own_thread_holds),
-		cmocka_unit_test(test_fork_does_not_wait_for_ever),
+		cmocka_unit_test(
+			test_fork_that_interrupted_does_not_wait_for_ever),
+		cmocka_unit_test(test_fork_waits_for_the_holder),
 		cmocka_unit_test(test_the_child_has_no_waiters),
+		cmocka_unit_test(
+			test_what_a_lost_thread_held_is_free_in_the_child),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
