@@ -25,7 +25,6 @@ enum lock_rank {
 	LOCK_HOTPLUG,	/* the section table and the growth of zones */
 	LOCK_ZONE,
 	LOCK_META,
-	LOCK_LEAF,	/* takes no other lock inside */
 };
 
 struct lock {

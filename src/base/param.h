@@ -36,7 +36,6 @@
 #define WINDOW_MIN_SIZE		(4 * PAGEBLOCK_SIZE)
 
 #define MAX_NUMNODES		64
-#define NUMA_NO_NODE		(-1)
 
 #define MIN_ALIGN		16	/* bytes; of every pointer */
 #define MAX_ALIGN		(1UL << 30)	/* bytes */

@@ -55,14 +55,23 @@ static void bin_set_spare(struct heap *heap, struct bin *bin,
 				 NULL;
 }
 
-static void bin_swap(struct heap *heap, struct bin *bin)
+/* Main is empty, and there is a spare: each takes the other's place. Counts
+ * as the two above do, without asking. */
+static inline void bin_swap(struct heap *heap, struct bin *bin)
 {
-	struct sheaf *main = bin_main(bin), *spare = bin->spare;
-	size_t main_count = bin_main_count(bin);
-	size_t spare_count = bin_spare_count(bin);
+	struct sheaf *main = bin_main(bin);
+	size_t n = bin_spare_count(bin);
 
-	bin_set_spare(heap, bin, main, main_count);
-	bin_set_main(heap, bin, spare, spare_count);
+	ASSERT(bin_main_count(bin) == 0 && bin->spare);
+	heap->nr_alloc[bin->class] += bin->main_given;
+	heap->nr_free[bin->class] += n - bin->spare_given;
+	bin->main_lo = bin->spare->object;
+	bin->main_top = bin->spare_top;
+	bin->main_given = (uint16_t)n;
+	bin->spare = main;
+	bin->spare_top = main ? main->object : NULL;
+	bin->spare_end = main ? main->object + bin_room(bin, main, 0) : NULL;
+	bin->spare_given = 0;
 }
 
 /* How many objects the bin's next sheaf is for. */
@@ -75,17 +84,27 @@ static void bin_want_more(struct bin *bin)
 				  size_classes[bin->class].sheaf_max);
 }
 
-/* Main is empty: gives it objects. False: no memory. */
+/* The empty spare has become too small for what the bin wants. */
+static void bin_fit_spare(struct heap *heap, struct bin *bin)
+{
+	struct sheaf *old = bin->spare, *fit;
+
+	if (!old || old->capacity >= bin->want)
+		return;
+	fit = barn_get_empty(heap_barn(heap, bin), bin->want);
+	if (!fit)
+		return;
+	bin_set_spare(heap, bin, fit, 0);
+	sheaf_free(old);
+}
+
+/* Both stacks are empty: gives main objects. False: no memory. */
 static bool bin_refill(struct heap *heap, struct bin *bin)
 {
 	struct barn *barn = heap_barn(heap, bin);
 	struct sheaf *main = bin_main(bin), *full;
 	size_t n;
 
-	if (bin_spare_count(bin)) {
-		bin_swap(heap, bin);
-		return true;
-	}
 	full = barn_get_full(barn, main);
 	if (full) {
 		bin_set_main(heap, bin, full, full->nr);
@@ -126,8 +145,13 @@ void *heap_alloc_small(unsigned int class)
 		return NULL;
 	heap_tick(heap);
 	bin = heap_bin(heap, class_bin(class));
+	if (bin_main_count(bin) == 0 && bin_spare_count(bin)) {
+		bin_swap(heap, bin);
+		bin_want_more(bin);
+		bin_fit_spare(heap, bin);
+	}
 	p = bin_pop_checked(heap, bin);
-	if (!p && bin_refill(heap, bin))
+	if (unlikely(!p) && bin_refill(heap, bin))
 		p = bin_pop_checked(heap, bin);
 	/* No memory for a sheaf: one object alone. */
 	if (!p && barn_refill(heap_barn(heap, bin), &heap->pcp, &p, 1)) {

@@ -3,9 +3,8 @@
 #include "mm/vmscan.h"
 #include "os/os.h"
 
-/* From here on moving page tables beats copying: the system call and what
- * it does to the TLB cost about as much as copying 256 KiB. */
-#define MOVE_MIN_PAGES	(PAGEBLOCK_PAGES / 2)
+/* Smaller blocks are copied; they are here for their alignment. */
+#define MOVE_MIN_PAGES	PAGEBLOCK_PAGES
 
 static struct huge_counts huge;
 

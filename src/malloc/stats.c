@@ -171,7 +171,6 @@ static void stats_kernel(struct text *text)
 {
 	static const char *const names[NR_OS_REFUSALS] = {
 		[OS_REFUSED_PURGE] = "purge",
-		[OS_REFUSED_POPULATE] = "populate",
 		[OS_REFUSED_HUGEPAGE] = "huge pages",
 		[OS_REFUSED_MOVE] = "move",
 		[OS_REFUSED_TOPOLOGY] = "topology",

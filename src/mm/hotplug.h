@@ -2,11 +2,10 @@
  * hotplug - sections come online: how zones grow.
  *
  * 1. A section is online from its start up to section->online pages; it
- *    grows forward in multiples of a pageblock and never shrinks, so the
+ *    grows forward, to the end of a pageblock, and never shrinks, so the
  *    number of mappings stays small.
- * 2. A zone grows by an eighth of its size, at least by a pageblock and at
- *    most by a section; by what the request needs when the kernel refuses
- *    more.
+ * 2. A zone grows by what the request needs and an eighth of its size, within
+ *    a section; by what the request needs when the kernel refuses more.
  * 3. Requests larger than a section take neighbouring sections whole.
  * 4. The section table and the frontier are under hotplug_lock, which is
  *    held over the system calls; zone locks are not.

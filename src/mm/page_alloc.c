@@ -100,7 +100,6 @@ static void prepare_alloc_pages(struct alloc_context *ac, struct pcp *pcp,
 		.nodemask = nodemask,
 		.high_zoneidx = gfp_zone(gfp),
 		.migratetype = gfp_migratetype(gfp),
-		.preferred_node = node,
 	};
 }
 

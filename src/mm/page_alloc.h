@@ -24,7 +24,6 @@ struct alloc_context {
 	uint64_t nodemask;		/* bit n: node n may serve */
 	enum zone_type high_zoneidx;	/* the highest zone that may serve */
 	enum migratetype migratetype;
-	int preferred_node;
 };
 
 /* 2^order pages, naturally aligned; NULL when refused. */

@@ -11,9 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE	23	/* Linux 5.14 */
-#endif
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP	4	/* Linux 5.7 */
 #endif
@@ -22,7 +19,6 @@ struct os os;
 
 static const char *const os_refusal_names[NR_OS_REFUSALS] = {
 	[OS_REFUSED_PURGE] = "MADV_DONTNEED",
-	[OS_REFUSED_POPULATE] = "MADV_POPULATE_WRITE",
 	[OS_REFUSED_HUGEPAGE] = "MADV_HUGEPAGE",
 	[OS_REFUSED_MOVE] = "mremap(MREMAP_DONTUNMAP)",
 	[OS_REFUSED_TOPOLOGY] = "get_mempolicy",
@@ -126,13 +122,11 @@ static bool os_advise(void *addr, size_t size, int advice,
 
 bool os_purge(void *addr, size_t size)
 {
+	/* The kernel would round up, over what is not meant. */
+	if (((uintptr_t)addr | size) & (os.page_size - 1))
+		return false;
 	__atomic_fetch_add(&os.nr_purges, 1, __ATOMIC_RELAXED);
 	return os_advise(addr, size, MADV_DONTNEED, OS_REFUSED_PURGE);
-}
-
-bool os_populate(void *addr, size_t size)
-{
-	return os_advise(addr, size, MADV_POPULATE_WRITE, OS_REFUSED_POPULATE);
 }
 
 bool os_hugepage(void *addr, size_t size, bool wanted)

@@ -14,7 +14,6 @@
 
 enum os_refusal {
 	OS_REFUSED_PURGE,	/* MADV_DONTNEED */
-	OS_REFUSED_POPULATE,	/* MADV_POPULATE_WRITE */
 	OS_REFUSED_HUGEPAGE,	/* MADV_HUGEPAGE, MADV_NOHUGEPAGE */
 	OS_REFUSED_MOVE,	/* mremap with MREMAP_DONTUNMAP */
 	OS_REFUSED_TOPOLOGY,	/* get_mempolicy */
@@ -41,12 +40,10 @@ void os_release(void *addr, size_t size);
  * RLIMIT_DATA). The range is a multiple of os.page_size. */
 bool os_commit(void *addr, size_t size);
 
-/* Gives the memory of all whole OS pages inside back to the kernel; they
- * read as zero afterwards. False: the contents stayed as they were. */
+/* Gives the memory back to the kernel; it reads as zero afterwards. False: the
+ * contents stayed as they were, because the kernel refused or the range is
+ * not made of whole pages of the machine. */
 bool os_purge(void *addr, size_t size);
-
-/* Brings the pages in, in one call. */
-bool os_populate(void *addr, size_t size);
 
 /* Asks for huge pages, or for none. */
 bool os_hugepage(void *addr, size_t size, bool wanted);

@@ -125,9 +125,9 @@ static void gone_with_its_slab(void)
 
 static void a_local(void)
 {
-	int local;
+	uint64_t local[8] = { 0 };
 
-	mem_free(&local);
+	mem_free(local);
 }
 
 static void test_a_wild_pointer_is_told(void **state)

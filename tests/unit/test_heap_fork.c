@@ -16,6 +16,14 @@
 #define SIZE	96	/* bytes */
 #define COUNT	200	/* objects */
 
+/* ThreadSanitizer would not let a child of threads have a thread. */
+const char *__tsan_default_options(void);
+
+const char *__tsan_default_options(void)
+{
+	return "die_after_fork=0";
+}
+
 static pthread_barrier_t barrier;
 static struct heap *other;	/* the resting thread's heap */
 static void *kept[COUNT], *freed[COUNT];

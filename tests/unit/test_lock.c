@@ -13,7 +13,7 @@
 
 #define ROUNDS	20000
 
-static struct lock lock = LOCK_INITIALIZER(LOCK_LEAF);
+static struct lock lock = LOCK_INITIALIZER(LOCK_META);
 static struct lock low = LOCK_INITIALIZER(LOCK_BARN);
 static struct lock high = LOCK_INITIALIZER(LOCK_ZONE);
 static size_t counter;

@@ -140,17 +140,6 @@ static void test_purged_memory_is_zero_and_not_resident(void **state)
 	assert_int_equal(area[SIZE - 1], 1);
 }
 
-static void test_populated_memory_is_resident(void **state)
-{
-	(void)state;
-	assert_true(os_purge(area, SIZE));
-	if (!os_populate(area, SIZE / 2)) {
-		assert_int_equal(os.refused[OS_REFUSED_POPULATE], 1);
-		return;
-	}
-	assert_true(resident(area, SIZE / 2) == SIZE / 2 / os.page_size);
-}
-
 static void test_moved_memory_leaves_zeros_behind(void **state)
 {
 	char *to = area + SIZE / 2;
@@ -274,7 +263,6 @@ int main(void)
 		cmocka_unit_test(test_only_committed_memory_may_be_written),
 		cmocka_unit_test(test_commits_can_be_refused),
 		cmocka_unit_test(test_purged_memory_is_zero_and_not_resident),
-		cmocka_unit_test(test_populated_memory_is_resident),
 		cmocka_unit_test(test_moved_memory_leaves_zeros_behind),
 		cmocka_unit_test(test_remapped_memory_is_new),
 		cmocka_unit_test(test_refusals_are_counted),
