@@ -168,7 +168,7 @@ static void zone_set_high(struct zone *zone, size_t left, size_t step)
 {
 	lock_acquire(&zone->lock);
 	zone->resident_high = zone_resident(zone) + max(left / 2, step);
-	zone->over_high = false;
+	__atomic_store_n(&zone->over_high, false, __ATOMIC_RELAXED);
 	lock_release(&zone->lock);
 }
 
