@@ -108,7 +108,11 @@ static uint32_t zone_section_to_grow(struct zone *zone, unsigned int order)
 		if (section_need(index, order))
 			return index;
 	}
-	return section_open(zone, index) ? index : UINT32_MAX;
+	/* The first one has not room for a block of its own size. */
+	for (; section_open(zone, index); index++)
+		if (section_need(index, order))
+			return index;
+	return UINT32_MAX;
 }
 
 static bool zone_has_block(struct zone *zone, unsigned int order)
@@ -221,6 +225,11 @@ uint32_t zone_alloc_contig(struct zone *zone, size_t n)
 	size_t end;
 
 	lock_acquire(&hotplug_lock);
+	/* Sections are opened in a row, and the first is never whole. */
+	if (!nr_online_sections && !section_open(zone, 0)) {
+		lock_release(&hotplug_lock);
+		return 0;
+	}
 	lock_acquire(&zone->lock);
 	first = find_free_sections(zone, count);
 	if (first == UINT32_MAX)

@@ -40,7 +40,8 @@ static bool meta_commit(size_t end)
 	if (want > meta.size ||
 	    !os_commit(meta.base + meta.committed, want - meta.committed))
 		return false;
-	meta.committed = want;
+	/* Relaxed: meta_contains reads it without the lock. */
+	__atomic_store_n(&meta.committed, want, __ATOMIC_RELAXED);
 	return true;
 }
 

@@ -53,7 +53,8 @@ static inline uint32_t meta_handle(const void *p)
 
 static inline bool meta_contains(const void *p)
 {
-	return (uintptr_t)p - (uintptr_t)meta.base < meta.committed;
+	return (uintptr_t)p - (uintptr_t)meta.base <
+	       __atomic_load_n(&meta.committed, __ATOMIC_RELAXED);
 }
 
 /* Rounds up to what meta_alloc hands out. */

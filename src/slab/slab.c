@@ -20,6 +20,20 @@ static void slab_set_words(struct slab *slab, uint64_t word)
 		page_set_word(page + i, word);
 }
 
+/* Pages that are in memory although no object on them was taken. */
+static uint32_t slab_stale_pages(const struct page *page, size_t n)
+{
+	uint32_t pfn = page_to_pfn(page), stale = 0;
+	bool all = word_high(page_word(page)) & RUN_DIRTY;
+
+	if (!all && !dirty_any(pfn, n))
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		if (all || dirty_any(pfn + i, 1))
+			stale |= 1U << i;
+	return stale;
+}
+
 struct slab *slab_create(struct pcp *pcp, unsigned int class)
 {
 	const struct size_class *sc = &size_classes[class];
@@ -43,6 +57,7 @@ struct slab *slab_create(struct pcp *pcp, unsigned int class)
 	slab->nr_objects = sc->nr_objects;
 	slab->nr_free = sc->nr_objects;
 	slab->nr_asleep = (uint8_t)slab_pages(slab);
+	slab->stale = slab_stale_pages(page, slab_pages(slab));
 	bitmap_set_range(slab->free, 0, sc->nr_objects);
 	slab_set_words(slab, word_make(PAGE_SLAB, slab->node, class + 1,
 				       meta_handle(slab)));
@@ -93,6 +108,7 @@ static void slab_wake_page(struct slab *slab, size_t page)
 
 	page_set_word(p, page_word(p) | class_bin(slab->class));
 	slab->nr_asleep--;
+	slab->stale &= ~(1U << page);
 	for (size_t i = (start + size - 1) / size; i * size < end; i++)
 		if (bitmap_test(slab->free, i))
 			slab_write_key(slab, i);
@@ -162,13 +178,19 @@ static bool slab_page_is_idle(const struct slab *slab, size_t page)
 	       bitmap_count_range(slab->free, from, to - from) == to - from;
 }
 
-/* Idle pages from `page` on, that are awake. */
+static bool slab_page_is_resident(const struct slab *slab, size_t page)
+{
+	return slab->stale >> page & 1 ||
+	       !word_is_asleep(page_word(pfn_to_page(slab->pfn) + page));
+}
+
+/* Idle pages from `page` on, that are in memory. */
 static size_t slab_idle_run(const struct slab *slab, size_t page)
 {
 	size_t n = 0;
 
 	while (page + n < slab_pages(slab) &&
-	       !word_is_asleep(page_word(pfn_to_page(slab->pfn) + page + n)) &&
+	       slab_page_is_resident(slab, page + n) &&
 	       slab_page_is_idle(slab, page + n))
 		n++;
 	return n;
@@ -190,6 +212,7 @@ size_t slab_sweep(struct slab *slab)
 		for (size_t i = 0; i < n; i++)
 			page_set_word(first + i, page_word(first + i) &
 						 ~PAGE_BIN_MASK);
+		slab->stale &= ~(uint32_t)(((1UL << n) - 1) << page);
 		if (!os_purge(page_address(first), n << PAGE_SHIFT))
 			break;
 		purged += n;

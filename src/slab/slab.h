@@ -13,6 +13,8 @@
  * 3. A page is asleep until an object on it is first taken, and again when
  *    it was purged because all of them were free. Its word has no bin offset
  *    then, for no object that starts there may be freed.
+ *    A page that came dirty from the page allocator and was not needed yet is
+ *    stale: asleep, and yet in memory.
  * 4. In a page that is awake an object that is not the program's carries its
  *    key in its first word: the secret of the process xor its address.
  * 5. Under the lock of its barn.
@@ -37,6 +39,7 @@ struct slab {
 	uint8_t nr_asleep;	/* pages */
 	uint8_t sweep;		/* the last sweep that looked at it */
 	bool isolated;		/* off its list while it is swept */
+	uint32_t stale;		/* pages asleep that may be resident, by bit */
 	alignas(64) uint64_t free[SLAB_MAX_OBJECTS / 64];
 };
 

@@ -156,7 +156,8 @@ static gfp_t any_gfp(void)
 
 static void step_alloc(struct run *run)
 {
-	unsigned int order = (unsigned int)below(below(40) ? 7 : NR_PAGE_ORDERS);
+	unsigned int order = (unsigned int)below(below(40) ? 7 :
+							     NR_PAGE_ORDERS);
 
 	if (used + (1UL << order) > MAX_USED)
 		return;
