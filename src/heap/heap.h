@@ -181,8 +181,10 @@ static force_inline bool heap_push_run(struct heap *heap, struct page *page,
 	if (bin->main_top == bin->spare_end || cached > options.cache ||
 	    word_node(word) != heap->node)
 		return false;
-	page_set_word(page, word | (uint64_t)(RUN_CACHED | RUN_DIRTY) <<
-				   PAGE_HIGH_SHIFT);
+	/* Pairs with the acquire in run_purge_cached. */
+	__atomic_store_n(&page->word,
+			 word | (uint64_t)(RUN_CACHED | RUN_DIRTY) <<
+				PAGE_HIGH_SHIFT, __ATOMIC_RELEASE);
 	*bin->main_top++ = page_address(page);
 	heap->cached_runs = cached;
 	heap->nr_free[class]++;

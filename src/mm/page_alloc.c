@@ -356,20 +356,21 @@ size_t run_purge_cached(struct page *page)
 	const uint64_t busy = (uint64_t)RUN_BUSY << PAGE_HIGH_SHIFT;
 	const uint64_t dirty = (uint64_t)RUN_DIRTY << PAGE_HIGH_SHIFT;
 	uint64_t word = page_word(page);
-	size_t n = page->nr_pages;
 	bool purged;
+	size_t n;
 
 	if (word_type(word) != PAGE_RUN ||
 	    (word_high(word) & (RUN_CACHED | RUN_DIRTY | RUN_BUSY)) !=
 	    (RUN_CACHED | RUN_DIRTY))
 		return 0;
-	/* Fails if it was claimed meanwhile. */
+	/* Fails if it was claimed meanwhile. Pairs with the release in
+	 * heap_push_run. */
 	if (!__atomic_compare_exchange_n(&page->word, &word, word | busy,
 					 false, __ATOMIC_ACQUIRE,
 					 __ATOMIC_RELAXED))
 		return 0;
-	/* A run of another length may have taken its place: then the word
-	 * would differ, for a class has one length. */
+	/* Ours until the bit is clear: now its length holds. */
+	n = page->nr_pages;
 	purged = os_purge(page_address(page), n << PAGE_SHIFT);
 	/* Pairs with the acquire in run_claim and run_wait. */
 	__atomic_fetch_and(&page->word, ~(purged ? busy | dirty : busy),

@@ -203,6 +203,7 @@ size_t slab_sweep(struct slab *slab)
 	ASSERT(slab->isolated);
 	for (size_t page = 0, n; page < slab_pages(slab); page += n ? n : 1) {
 		struct page *first = pfn_to_page(slab->pfn) + page;
+		uint32_t pages;
 
 		n = slab_idle_run(slab, page);
 		if (!n)
@@ -212,9 +213,11 @@ size_t slab_sweep(struct slab *slab)
 		for (size_t i = 0; i < n; i++)
 			page_set_word(first + i, page_word(first + i) &
 						 ~PAGE_BIN_MASK);
-		slab->stale &= ~(uint32_t)(((1UL << n) - 1) << page);
+		pages = (uint32_t)(((1UL << n) - 1) << page);
+		slab->stale |= pages;
 		if (!os_purge(page_address(first), n << PAGE_SHIFT))
 			break;
+		slab->stale &= ~pages;
 		purged += n;
 	}
 	slab->nr_asleep = 0;
