@@ -7,9 +7,10 @@
  *    what its own thread holds; what they hold meanwhile is not to be had.
  *    They wait at places where that is whole (before they take a zone's
  *    lock, or metadata's): it is left to them, and free in the child.
- * 3. Bins have no lock. In the child the other threads' heaps are orphans,
- *    and what their bins hold is verified, object by object, when somebody
- *    first needs such a heap.
+ * 3. Bins have no lock. In the child the other threads' heaps are orphans;
+ *    what lay in their stacks is lost. Fork copies the page of a bin and that
+ *    of its stack at different times, so a slot may name an object that went
+ *    through the program to a surviving bin meanwhile, and nothing tells.
  */
 #include "heap/thread_heap.h"
 #include "mm/hotplug.h"
@@ -72,54 +73,11 @@ void heap_fork_child(void)
 	fork_release_all(lock_fork_child);
 }
 
-/* A free object that nobody but an orphaned bin knows of. The copy that fork
- * made of a moving bin may name others: they have no key, or their slab has
- * them. */
-static bool orphan_object_is_free(unsigned int class, void *p)
-{
-	uint64_t word;
-	struct barn *barn;
-	bool out;
-
-	if (!vm_contains(p))
-		return false;
-	word = page_word(pfn_to_page(address_to_pfn(p)));
-	if (word_class(word) != (int)class)
-		return false;
-	if (word_type(word) == PAGE_RUN)
-		return word_high(word) & RUN_CACHED;
-	if (word_type(word) != PAGE_SLAB || !slab_is_object(class, p) ||
-	    !object_has_key(p))
-		return false;
-	barn = barn_of(word_node(word), class);
-	lock_acquire(&barn->lock);
-	out = !slab_has(word_slab(word), p);
-	lock_release(&barn->lock);
-	return out;
-}
-
-static void heap_adopt_stack(struct heap *heap, unsigned int class, void **lo,
-			     void **top)
-{
-	if (!meta_contains(lo) || top < lo ||
-	    top - lo > size_classes[class].sheaf_max)
-		return;
-	for (; lo < top; lo++)
-		if (orphan_object_is_free(class, *lo))
-			barn_flush_class(&heap->pcp, class, lo, 1);
-}
-
-/* The sheaves themselves stay lost: a barn may have them too. */
 void heap_adopt(struct heap *heap)
 {
 	for (unsigned int class = 0; class < NR_CLASSES; class++) {
 		struct bin *bin = heap_bin(heap, class_bin(class));
 
-		bin_count_calls(heap, bin);
-		heap_adopt_stack(heap, class, bin->main_lo, bin->main_top);
-		if (bin->spare)
-			heap_adopt_stack(heap, class, bin->spare->object,
-					 bin->spare_top);
 		bin_point_main(bin, NULL, 0);
 		bin->spare = NULL;
 		bin->spare_top = NULL;

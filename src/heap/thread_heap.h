@@ -7,9 +7,8 @@
  * 2. Calls after the end of a thread (destructors of keys), and of threads
  *    that there was no memory to make a heap for, use the shared heap under
  *    its lock.
- * 3. In the child of fork the heaps of the other threads are orphans: their
- *    bins were copied while they moved. Each object in them is verified
- *    before it is used again.
+ * 3. In the child of fork the heaps of the other threads are orphans: they
+ *    serve new threads, without what lay in their bins (heap_fork.c).
  */
 #ifndef ZBM_THREAD_HEAP_H
 #define ZBM_THREAD_HEAP_H
@@ -64,7 +63,7 @@ void heap_fork_prepare(void);
 void heap_fork_parent(void);
 void heap_fork_child(void);
 
-/* The orphan's objects, each verified, go back; its bins become empty. */
+/* The orphan's bins become empty; what lay in them is lost (heap_fork.c). */
 void heap_adopt(struct heap *heap);
 
 /* Stands in for a main that is not there. */
