@@ -7,9 +7,10 @@
 
 #include <sched.h>
 
-/* The clock's purge leaves single pages alone: a system call and a fault for
- * each would cost more than the memory is worth. */
+/* A single page costs a system call and a fault as a large block does: the
+ * clock purges only so many of them each time. */
 #define PURGE_TICK_ORDER	1
+#define PURGE_TICK_SINGLES	256	/* pages */
 
 /* Free dirty pages that the clock leaves for the next request. */
 #define PURGE_TICK_KEEP		32
@@ -111,13 +112,18 @@ size_t zone_purge(struct zone *zone, size_t target, unsigned int min_order)
 /* What the zone did not need since the last time is surplus. */
 static void zone_reclaim(struct zone *zone)
 {
-	size_t surplus;
+	size_t surplus, done;
 
 	lock_acquire(&zone->lock);
 	surplus = zone->low_free_dirty;
 	lock_release(&zone->lock);
-	if (surplus > PURGE_TICK_KEEP)
-		zone_purge(zone, surplus - PURGE_TICK_KEEP, PURGE_TICK_ORDER);
+	if (surplus > PURGE_TICK_KEEP) {
+		surplus -= PURGE_TICK_KEEP;
+		done = zone_purge(zone, surplus, PURGE_TICK_ORDER);
+		if (done < surplus)
+			zone_purge(zone, min(surplus - done,
+					     (size_t)PURGE_TICK_SINGLES), 0);
+	}
 	lock_acquire(&zone->lock);
 	zone->low_free_dirty = zone->nr_free_dirty;
 	lock_release(&zone->lock);
