@@ -221,36 +221,6 @@ static struct page *alloc_contig_pages(struct pcp *pcp, gfp_t gfp, size_t n,
 	return page + skip;
 }
 
-struct page *alloc_pages_exact(struct pcp *pcp, gfp_t gfp, size_t n,
-			       size_t align)
-{
-	size_t block = max(n, align >> PAGE_SHIFT);
-	unsigned int order;
-	struct page *page;
-
-	ASSERT(n > 0 && is_pow2(align) && align >= PAGE_SIZE);
-	if (n > vm.nr_pages)
-		return NULL;
-	if (block > SECTION_PAGES || align > vm.base_align)
-		return alloc_contig_pages(pcp, gfp, n, align);
-	order = log2_ceil(block);
-	page = alloc_pages(pcp, gfp, order);
-	if (page)
-		give_back(page, n, (1UL << order) - n);
-	return page;
-}
-
-void free_pages_exact(struct pcp *pcp, struct page *page, size_t n)
-{
-	if (is_pow2(n) && n <= 1UL << PCP_MAX_ORDER &&
-	    page_to_pfn(page) % n == 0) {
-		free_pages(pcp, page, log2_floor(n));
-		return;
-	}
-	page_set_word(page, 0);
-	free_pages_to_zone(page_to_pfn(page), n);
-}
-
 /* The free pages that stand from `pfn` on, at most `want`; in blocks. */
 static size_t free_pages_at(const struct zone *zone, size_t pfn, size_t want)
 {
@@ -276,6 +246,59 @@ static bool take_pages_at(struct zone *zone, uint32_t pfn, size_t want)
 		zone_free_contig(zone, pfn + (uint32_t)want, n - want);
 	zone_note_alloc(zone, want);
 	return true;
+}
+
+/* No zone has a block of the order: n pages that stand behind each other in
+ * smaller ones serve as well. */
+static cold_path struct page *alloc_pages_pieced(struct pcp *pcp, gfp_t gfp,
+						 size_t n)
+{
+	struct zone **zone = node_zonelist(pcp_node(pcp), gfp)->zone;
+	unsigned int order = log2_ceil(n) - 1;
+	uint32_t pfn = 0;
+
+	for (; *zone && !pfn; zone++) {
+		lock_acquire(&(*zone)->lock);
+		for (int type = 0; type < MIGRATE_PCPTYPES && !pfn; type++) {
+			pfn = (*zone)->free_area[order].list[type].first;
+			while (pfn && !take_pages_at(*zone, pfn, n))
+				pfn = pfn_to_page(pfn)->next;
+		}
+		lock_release(&(*zone)->lock);
+	}
+	return pfn ? pfn_to_page(pfn) : NULL;
+}
+
+struct page *alloc_pages_exact(struct pcp *pcp, gfp_t gfp, size_t n,
+			       size_t align)
+{
+	size_t block = max(n, align >> PAGE_SHIFT);
+	unsigned int order;
+	struct page *page;
+
+	ASSERT(n > 0 && is_pow2(align) && align >= PAGE_SIZE);
+	if (n > vm.nr_pages)
+		return NULL;
+	if (block > SECTION_PAGES || align > vm.base_align)
+		return alloc_contig_pages(pcp, gfp, n, align);
+	order = log2_ceil(block);
+	page = alloc_pages(pcp, gfp, order);
+	if (page)
+		give_back(page, n, (1UL << order) - n);
+	else if (align == PAGE_SIZE && n > 1)
+		page = alloc_pages_pieced(pcp, gfp, n);
+	return page;
+}
+
+void free_pages_exact(struct pcp *pcp, struct page *page, size_t n)
+{
+	if (is_pow2(n) && n <= 1UL << PCP_MAX_ORDER &&
+	    page_to_pfn(page) % n == 0) {
+		free_pages(pcp, page, log2_floor(n));
+		return;
+	}
+	page_set_word(page, 0);
+	free_pages_to_zone(page_to_pfn(page), n);
 }
 
 bool extend_pages_exact(struct page *page, size_t old_n, size_t new_n)
