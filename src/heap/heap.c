@@ -188,7 +188,6 @@ static bool bin_make_room(struct heap *heap, struct bin *bin)
 {
 	struct barn *barn = heap_barn(heap, bin);
 	struct sheaf *spare = bin->spare;
-	size_t n;
 
 	if (spare && bin_main(bin) && bin_main_count(bin) == 0) {
 		bin_swap(heap, bin);
@@ -198,18 +197,14 @@ static bool bin_make_room(struct heap *heap, struct bin *bin)
 		bin_set_spare(heap, bin, barn_get_empty(barn, bin->want), 0);
 		return bin->spare;
 	}
-	n = bin_spare_count(bin);
-	spare->nr = (uint16_t)n;
-	/* First it leaves the bin: a child of fork must not find it twice. */
-	bin_set_spare(heap, bin, NULL, 0);
-	if (barn_put_full(barn, spare)) {
-		bin_want_more(bin);
-		bin_set_spare(heap, bin, barn_get_empty(barn, bin->want), 0);
-		return bin->spare;
+	spare->nr = (uint16_t)bin_spare_count(bin);
+	if (!barn_put_full(barn, spare)) {
+		bin_flush_surplus(heap, bin);
+		return true;
 	}
-	bin_set_spare(heap, bin, spare, n);
-	bin_flush_surplus(heap, bin);
-	return true;
+	bin_want_more(bin);
+	bin_set_spare(heap, bin, barn_get_empty(barn, bin->want), 0);
+	return bin->spare;
 }
 
 void heap_free_small(uint64_t word, void *p)
@@ -283,8 +278,6 @@ static void run_bin_make_room(struct heap *heap, struct bin *bin)
 	size_t half = n - n / 2;
 
 	if (main) {
-		/* First it leaves the bin: see bin_make_room. */
-		run_bin_set(bin, NULL, 0);
 		main->nr = (uint16_t)n;
 		if (!barn_put_full(barn, main)) {
 			barn_flush_runs(&heap->pcp, main->object, half);

@@ -394,7 +394,10 @@ static void barn_shrink(struct barn *barn, enum reclaim how)
 	lock_release(&barn->lock);
 	for (; full; full = next) {
 		next = full->next;
-		barn_flush_class(NULL, barn->class, full->object, full->nr);
+		if (class_is_small(barn->class))
+			barn_flush(NULL, full->object, full->nr);
+		else
+			barn_flush_runs(NULL, full->object, full->nr);
 		sheaf_free(full);
 	}
 

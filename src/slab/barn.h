@@ -73,16 +73,6 @@ void barn_flush(struct pcp *pcp, void **objects, size_t n);
 /* Gives n runs back to the page allocator. */
 void barn_flush_runs(struct pcp *pcp, void **objects, size_t n);
 
-/* For either kind of class. */
-static inline void barn_flush_class(struct pcp *pcp, unsigned int class,
-				    void **objects, size_t n)
-{
-	if (class_is_small(class))
-		barn_flush(pcp, objects, n);
-	else
-		barn_flush_runs(pcp, objects, n);
-}
-
 /* Flushes full sheaves and unused slabs, and sweeps the others. */
 void barn_shrink_all(enum reclaim how);
 

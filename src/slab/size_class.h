@@ -58,11 +58,6 @@ static inline size_t class_bin(unsigned int class)
 	return (size_t)(class + 1) << BIN_SHIFT;
 }
 
-static inline unsigned int bin_class(size_t bin)
-{
-	return (unsigned int)(bin >> BIN_SHIFT) - 1;
-}
-
 static inline bool class_is_small(unsigned int class)
 {
 	return class < NR_SMALL_CLASSES;

@@ -452,7 +452,7 @@ static void test_runs_go_back_to_the_zone(void **state)
 					      RUN_CACHED));
 		objects[i] = page_address(page);
 	}
-	barn_flush_class(&pcp, class, objects, 10);
+	barn_flush_runs(&pcp, objects, 10);
 	pcp_drain(&pcp, true);
 	assert_int_equal(world_used(), used);
 	finish();

@@ -5,45 +5,9 @@
  * Each test gives back all that it took; finish checks that, and every rule
  * of the zone and of the pcp.
  */
-#include "world.h"
+#include "pages.h"
 
-#include <setjmp.h>
 #include <sys/mman.h>
-
-#include <cmocka.h>
-
-#define WINDOW	(32 * SECTION_SIZE)
-
-static struct zone *zone;
-static struct pcp pcp;
-
-static int start(void **state)
-{
-	(void)state;
-	world_start(WINDOW);
-	zone = world_zone();
-	pcp_register(&pcp, zone);
-	return 0;
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	pcp_drain(&pcp, true);
-	assert_int_equal(world_used(), 0);
-	assert_int_equal(zone->nr_isolated, 0);
-	assert_int_equal(zone->nr_alloc, zone->nr_freed);
-	pcp_validate(&pcp);
-	page_alloc_validate();
-	return 0;
-}
-
-static bool is_zero(const void *p, size_t size)
-{
-	const char *bytes = p;
-
-	return !size || (!bytes[0] && !memcmp(bytes, bytes + 1, size - 1));
-}
 
 static void test_each_order_is_aligned_and_says_nothing_more(void **state)
 {
