@@ -49,9 +49,14 @@ extern const size_t options_table_size;
 /* Reads both sources. Safe before libc is initialised. */
 void options_init(void);
 
+/* Whether either source is there, read or not. The environment must be. */
+bool options_are_given(void);
+
 /* The parts of options_init, one by one: */
 void options_set_defaults(struct options *opts);
 void options_read_file(struct options *opts, const char *path);
+
+#define OPTION_SEPARATORS	", \t\r\n"
 
 /* Parses `text`; `where` names it in messages. */
 void options_parse(struct options *opts, const char *text, const char *where);

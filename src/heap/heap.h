@@ -5,9 +5,9 @@
  *    free pushes `spare`; when main is empty and spare is not, they swap.
  *    The stacks are sheaves: arrays of object pointers.
  * 2. The thread finds its heap by one thread-local offset. A thread without
- *    a heap has heap_none, one that has ended heap_dead: both are never
- *    written and all their bins are empty, so "no heap yet" is the same
- *    branch as "nothing there".
+ *    a heap, not yet or no longer, has heap_none: it is never written and
+ *    all its bins are empty, so "no heap" is the same branch as "nothing
+ *    there".
  * 3. A page's word holds the offset of the bin its objects go to, xor the
  *    heap's node bits: objects of another node come out beyond the bins of
  *    this node, where nothing has room. Bin 0, of everything that is no
@@ -100,7 +100,7 @@ static force_inline struct heap *thread_heap(void)
 			       (uintptr_t)thread_heap_offset);
 }
 
-/* Neither heap_none nor heap_dead, which know of no window. */
+/* Not heap_none, which knows of no window. */
 static force_inline bool heap_is_own(const struct heap *heap)
 {
 	return heap->vm_size;

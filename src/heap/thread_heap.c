@@ -21,9 +21,12 @@ union no_sheaf no_sheaf = { .sheaf = { .end = &sheaf_end } };
 	.main_top = no_sheaf.sheaf.object, .main_lo = no_sheaf.sheaf.object }
 
 struct heap heap_none = { .bin = { EMPTY_BIN } };
-struct heap heap_dead = { .bin = { EMPTY_BIN } };
 
 __thread ptrdiff_t thread_heap_offset
+	__attribute__((tls_model("initial-exec")));
+
+/* Its heap has been taken back, and it gets no other. */
+static __thread bool thread_has_ended
 	__attribute__((tls_model("initial-exec")));
 
 static void set_thread_heap(struct heap *heap)
@@ -116,7 +119,7 @@ static void heap_shrink(enum reclaim how)
 {
 	struct heap *own = thread_heap();
 
-	if (how != RECLAIM_IDLE && own != &heap_none && own != &heap_dead)
+	if (how != RECLAIM_IDLE && own != &heap_none)
 		heap_flush_bins(own, true);
 	if (heap_shared.vm_size && lock_try(&registry.shared_lock)) {
 		heap_flush_bins(&heap_shared, true);
@@ -188,7 +191,8 @@ static void heap_end(void *arg)
 {
 	struct heap *heap = arg;
 
-	set_thread_heap(&heap_dead);
+	thread_has_ended = true;
+	set_thread_heap(&heap_none);
 	heap_flush_bins(heap, true);
 	pcp_drain(&heap->pcp, true);
 	lock_acquire(&registry.lock);
@@ -273,10 +277,10 @@ struct heap *heap_enter_slow(void)
 
 	if (!heap_start())
 		return NULL;
-	if (thread_heap() == &heap_none)
-		heap = heap_attach();
-	else if (thread_heap() != &heap_dead)
+	if (thread_heap() != &heap_none)
 		heap = thread_heap();
+	else if (!thread_has_ended)
+		heap = heap_attach();
 	if (heap)
 		return heap;
 	lock_acquire(&registry.shared_lock);

@@ -28,9 +28,6 @@ struct heap_registry {
 
 extern struct heap_registry registry;
 
-/* Of a thread that has ended. Has no stacks; never written. */
-extern struct heap heap_dead;
-
 struct heap *heap_enter_slow(void);
 void heap_leave_shared(void);
 bool heap_is_shared(const struct heap *heap);
@@ -40,7 +37,7 @@ static inline struct heap *heap_enter(void)
 {
 	struct heap *heap = thread_heap();
 
-	if (likely(heap != &heap_none && heap != &heap_dead))
+	if (likely(heap != &heap_none))
 		return heap;
 	return heap_enter_slow();
 }

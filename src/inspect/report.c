@@ -33,8 +33,9 @@ static struct {
 	struct target summary;
 	struct target err;
 	char name[NAME_SIZE];
-	char buf[REPORT_SIZE];
 } report;
+
+static char report_text[REPORT_SIZE];
 
 static bool target_set(struct target *target, int fd, struct stat *st)
 {
@@ -111,7 +112,7 @@ void report_start(void)
 {
 	int saved_errno = errno, pid, fd;
 
-	if (report.started || !heap_start() ||
+	if (!options_are_given() || report.started || !heap_start() ||
 	    !(options.summary || options.validate || options.stats[0]))
 		return;
 	pid = environment_number("ZBMALLOC_SUMMARY_PID");
@@ -262,7 +263,7 @@ static void print_stats(void)
 		return;
 	/* In front of the text, so that it is written with it. */
 	print_fd(fd, "zbmalloc: %s[%d] at its end\n", report.name, getpid());
-	stats_print(fd, report.buf, sizeof(report.buf));
+	stats_print(fd, report_text, sizeof(report_text));
 	if (!stats_go_to_stderr())
 		syscall(SYS_close, fd);
 }
@@ -279,7 +280,9 @@ void report_exit(void)
 	int saved_errno = errno;
 	struct held_signals held;
 
-	if (!report.started)
+	/* registry's page is in use in any case: the other one costs a page
+	 * fault in a program that never allocates. */
+	if (!registry.started || !report.started)
 		return;
 	signals_hold(&held);
 	if (ends_inside_allocator()) {
