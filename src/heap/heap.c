@@ -209,9 +209,8 @@ static bool bin_make_room(struct heap *heap, struct bin *bin)
 
 void heap_free_small(uint64_t word, void *p)
 {
-	unsigned int class = (unsigned int)word_class(word);
 	struct heap *heap = heap_enter();
-	struct bin *bin = heap_bin(heap, class_bin(class));
+	struct bin *bin = heap_bin(heap, word & PAGE_BIN_MASK);
 
 	heap_tick(heap);
 	*(uint64_t *)p = object_key(p);
@@ -220,7 +219,7 @@ void heap_free_small(uint64_t word, void *p)
 		*bin->spare_top++ = p;
 	} else {
 		barn_flush(&heap->pcp, &p, 1);
-		heap->nr_free[class]++;
+		heap->nr_free[bin->class]++;
 	}
 	heap_leave(heap);
 }
@@ -302,10 +301,9 @@ static struct page *alloc_run_pages(struct heap *heap, size_t n, size_t align,
 
 	if (!page)
 		return NULL;
-	page->nr_pages = (uint32_t)n;
-	page_set_word(page, word_make(PAGE_RUN, page_zone(page)->node,
-				      (unsigned int)(class + 1),
-				      word_high(page_word(page))));
+	run_set_nr_pages(page, n);
+	page_set_word(page, word_make_run(page_zone(page)->node, class,
+					  word_state(page_word(page))));
 	return page;
 }
 
@@ -365,7 +363,7 @@ void *heap_alloc_run(unsigned int class, bool *dirty)
 	heap_leave(heap);
 	if (!page)
 		return NULL;
-	*dirty = word_high(page_word(page)) & RUN_DIRTY;
+	*dirty = word_state(page_word(page)) & RUN_DIRTY;
 	return page_address(page);
 }
 
@@ -381,7 +379,7 @@ void heap_free_run(struct page *page)
 		run_bin_make_room(heap, bin);
 	if (!heap_push_run(heap, page, word)) {
 		heap->nr_free[class]++;
-		free_pages_exact(&heap->pcp, page, page->nr_pages);
+		free_pages_exact(&heap->pcp, page, run_nr_pages(page));
 	}
 	heap_leave(heap);
 }

@@ -4,14 +4,12 @@
  * 1. A bin per class holds two stacks of free objects. malloc pops `main`,
  *    free pushes `spare`; when main is empty and spare is not, they swap.
  *    The stacks are sheaves: arrays of object pointers.
- * 2. The thread finds its heap by one thread-local offset. A thread without
- *    a heap, not yet or no longer, has heap_none: it is never written and
- *    all its bins are empty, so "no heap" is the same branch as "nothing
- *    there".
- * 3. A page's word holds the offset of the bin its objects go to, xor the
- *    heap's node bits: objects of another node come out beyond the bins of
- *    this node, where nothing has room. Bin 0, of everything that is no
- *    small object, never has room either.
+ * 2. The thread finds its heap by one thread-local pointer.
+ * 3. The low half of a page's word is the offset of the bin its objects go
+ *    to, counted from where a heap of node 0 would lie: the bins of other
+ *    nodes lie before and behind those of this heap, and nothing has room
+ *    there. Bin 0, of everything that is no small object, never has room
+ *    either.
  * 4. An object in a stack carries its key (slab.h); malloc clears it. A key
  *    found by free is a double free, one missed by malloc is a write after
  *    free.
@@ -52,12 +50,14 @@ enum heap_state {
 
 struct heap {
 	alignas(CACHE_LINE) struct bin bin[NR_BINS];
-	/* copies of vm's and of size_class_bins: one register reaches all */
+	/* copies of vm's and of size_class_bins: one register reaches all. In
+	 * front of the bins, at the start of a page, they would alias with
+	 * objects that start pages: a fifth more for objects of 256 bytes. */
 	uintptr_t vm_base;
 	size_t vm_size;
 	const struct page *mem_map;
 	uint64_t key;
-	uint64_t node_bits;		/* of words of pages of its node */
+	char *bins;			/* of node 0: see rule 3 */
 	uint16_t bin_of_size[LOOKUP_MAX / MIN_ALIGN + 1];
 	int node;
 	uint64_t due_ms;		/* next look at what lies unused */
@@ -79,31 +79,16 @@ struct heap {
 #define HEAP_SIZE	8192
 
 static_assert(sizeof(struct heap) <= HEAP_SIZE, "heaps are that far apart");
-static_assert(HEAP_SIZE == PAGE_BIN_MASK + 1, "alien bins lie behind");
+static_assert(HEAP_SIZE == 1UL << PAGE_NODE_SHIFT, "one per node");
 
-#define HEAP_WORD_MASK \
-	(PAGE_BIN_MASK | PAGE_NODE_MASK << PAGE_NODE_SHIFT)
-
-/* Has no stacks, and no size has a bin but bin 0; not written after its
- * start. Hidden: its address is known without the loader. */
-extern struct heap heap_none __attribute__((visibility("hidden")));
-
-/* Bytes from heap_none to the thread's heap, so that 0 is "none yet": the
- * loader runs IFUNC resolvers before it fills in thread-local values. */
-extern __thread ptrdiff_t thread_heap_offset
+/* NULL: the thread has no heap, not yet or no longer. Also while the loader
+ * runs IFUNC resolvers, before it fills in thread-local values. */
+extern __thread struct heap *thread_heap_pointer
 	__attribute__((tls_model("initial-exec")));
 
 static force_inline struct heap *thread_heap(void)
 {
-	/* In integers: the result lies in another object. */
-	return (struct heap *)((uintptr_t)&heap_none +
-			       (uintptr_t)thread_heap_offset);
-}
-
-/* Not heap_none, which knows of no window. */
-static force_inline bool heap_is_own(const struct heap *heap)
-{
-	return heap->vm_size;
+	return thread_heap_pointer;
 }
 
 static force_inline struct bin *heap_bin(struct heap *heap, size_t offset)
@@ -131,15 +116,19 @@ static force_inline void *bin_pop(const struct heap *heap, struct bin *bin)
 static force_inline bool heap_free_fast(void *p)
 {
 	struct heap *heap = thread_heap();
-	size_t offset = (uintptr_t)p - heap->vm_base, place;
-	uint64_t word, key = heap->key ^ (uintptr_t)p;
+	size_t offset, place;
 	struct bin *bin;
+	uint64_t key;
 	void **top;
 
+	if (unlikely(!heap))
+		return false;
+	offset = (uintptr_t)p - heap->vm_base;
+	key = heap->key ^ (uintptr_t)p;
 	if (unlikely(offset >= heap->vm_size))
 		return false;
-	word = page_word(&heap->mem_map[offset >> PAGE_SHIFT]);
-	bin = heap_bin(heap, (word ^ heap->node_bits) & HEAP_WORD_MASK);
+	bin = (struct bin *)(void *)(heap->bins +
+		page_bin(&heap->mem_map[offset >> PAGE_SHIFT]));
 	top = bin->spare_top;
 	if (unlikely(top == bin->spare_end))
 		return false;
@@ -183,8 +172,8 @@ static force_inline bool heap_push_run(struct heap *heap, struct page *page,
 		return false;
 	/* Pairs with the acquire in run_purge_cached. */
 	__atomic_store_n(&page->word,
-			 word | (uint64_t)(RUN_CACHED | RUN_DIRTY) <<
-				PAGE_HIGH_SHIFT, __ATOMIC_RELEASE);
+			 word | word_state_bits(RUN_CACHED | RUN_DIRTY),
+			 __ATOMIC_RELEASE);
 	*bin->main_top++ = page_address(page);
 	heap->cached_runs = cached;
 	heap->nr_free[class]++;

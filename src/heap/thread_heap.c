@@ -17,23 +17,12 @@ static uint16_t bin_first_want(unsigned int class)
 
 union no_sheaf no_sheaf = { .sheaf = { .end = &sheaf_end } };
 
-#define EMPTY_BIN { \
-	.main_top = no_sheaf.sheaf.object, .main_lo = no_sheaf.sheaf.object }
-
-struct heap heap_none = { .bin = { EMPTY_BIN } };
-
-__thread ptrdiff_t thread_heap_offset
+__thread struct heap *thread_heap_pointer
 	__attribute__((tls_model("initial-exec")));
 
 /* Its heap has been taken back, and it gets no other. */
 static __thread bool thread_has_ended
 	__attribute__((tls_model("initial-exec")));
-
-static void set_thread_heap(struct heap *heap)
-{
-	thread_heap_offset = (ptrdiff_t)((uintptr_t)heap -
-					 (uintptr_t)&heap_none);
-}
 
 /* The first thread's heap costs no allocation. */
 static struct heap heap_first, heap_shared;
@@ -47,13 +36,12 @@ struct heap_registry registry = {
 static void heap_init(struct heap *heap, int node)
 {
 	heap->node = node;
-	heap->node_bits = (uint64_t)node << PAGE_NODE_SHIFT;
+	heap->bins = (char *)heap - (size_t)node * HEAP_SIZE;
 	heap->vm_base = vm.base;
 	heap->vm_size = vm.size;
 	heap->mem_map = vm.mem_map;
 	heap->key = vm.key;
 	memcpy(heap->bin_of_size, size_class_bins, sizeof(size_class_bins));
-	bin_point_main(&heap->bin[0], NULL, 0);
 	for (unsigned int class = 0; class < NR_CLASSES; class++) {
 		struct bin *bin = heap_bin(heap, class_bin(class));
 
@@ -119,7 +107,7 @@ static void heap_shrink(enum reclaim how)
 {
 	struct heap *own = thread_heap();
 
-	if (how != RECLAIM_IDLE && own != &heap_none)
+	if (how != RECLAIM_IDLE && own)
 		heap_flush_bins(own, true);
 	if (heap_shared.vm_size && lock_try(&registry.shared_lock)) {
 		heap_flush_bins(&heap_shared, true);
@@ -172,7 +160,7 @@ bool heap_start(void)
 		return true;
 	lock_acquire(&registry.start_lock);
 	if (!registry.started && heap_start_locked()) {
-		set_thread_heap(&heap_first);
+		thread_heap_pointer = &heap_first;
 		heap_add(&heap_first);
 		/* Pairs with the acquire above. */
 		__atomic_store_n(&registry.started, true, __ATOMIC_RELEASE);
@@ -192,7 +180,7 @@ static void heap_end(void *arg)
 	struct heap *heap = arg;
 
 	thread_has_ended = true;
-	set_thread_heap(&heap_none);
+	thread_heap_pointer = NULL;
 	heap_flush_bins(heap, true);
 	pcp_drain(&heap->pcp, true);
 	lock_acquire(&registry.lock);
@@ -250,7 +238,7 @@ static struct heap *heap_recover(void)
 			break;
 	lock_release(&registry.lock);
 	if (heap)
-		set_thread_heap(heap);
+		thread_heap_pointer = heap;
 	return heap;
 }
 
@@ -265,7 +253,7 @@ static struct heap *heap_attach(void)
 		heap = heap_create();
 	if (!heap)
 		return NULL;
-	set_thread_heap(heap);
+	thread_heap_pointer = heap;
 	/* This allocates, from the heap that is in place now. */
 	thread_at_exit(heap_end, heap);
 	return heap;
@@ -277,7 +265,7 @@ struct heap *heap_enter_slow(void)
 
 	if (!heap_start())
 		return NULL;
-	if (thread_heap() != &heap_none)
+	if (thread_heap())
 		heap = thread_heap();
 	else if (!thread_has_ended)
 		heap = heap_attach();

@@ -37,7 +37,7 @@ static inline struct heap *heap_enter(void)
 {
 	struct heap *heap = thread_heap();
 
-	if (likely(heap != &heap_none))
+	if (likely(heap))
 		return heap;
 	return heap_enter_slow();
 }

@@ -6,24 +6,24 @@
 
 bool mem_block_of(const void *p, struct block *block)
 {
+	unsigned int class;
 	uint64_t word;
-	int class;
 
 	if (!vm_contains(p))
 		return false;
 	block->page = pfn_to_page(address_to_pfn(p));
 	block->word = word = page_word(block->page);
-	class = word_class(word);
 	switch (word_type(word)) {
 	case PAGE_SLAB:
+		if (word_is_asleep(word))
+			return false;
+		class = bin_class(word & PAGE_BIN_MASK);
 		block->size = size_classes[class].size;
-		return !word_is_asleep(word) &&
-		       slab_is_object((unsigned int)class, p) &&
-		       !object_has_key(p);
+		return slab_is_object(class, p) && !object_has_key(p);
 	case PAGE_RUN:
-		block->size = (size_t)block->page->nr_pages << PAGE_SHIFT;
+		block->size = run_nr_pages(block->page) << PAGE_SHIFT;
 		return p == page_address(block->page) &&
-		       !(word_high(word) & RUN_CACHED);
+		       !(word_state(word) & RUN_CACHED);
 	default:
 		return false;
 	}
@@ -49,7 +49,7 @@ never_inline void mem_free_slow(void *p)
 		heap_free_small(block.word, p);
 	else if (word_class(block.word) < 0)
 		huge_free(block.page);
-	else if (!heap_is_own(thread_heap()) ||
+	else if (!thread_heap() ||
 		 !heap_push_run(thread_heap(), block.page, block.word))
 		heap_free_run(block.page);
 }

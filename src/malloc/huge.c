@@ -40,7 +40,7 @@ void *huge_alloc(size_t size, size_t align, bool zero)
 	if (!page)
 		return NULL;
 	if (zero)
-		clear_pages(page, n, word_high(page_word(page)) & RUN_DIRTY);
+		clear_pages(page, n, word_state(page_word(page)) & RUN_DIRTY);
 	__atomic_fetch_add(&huge.nr_alloc, 1, __ATOMIC_RELAXED);
 	huge_count_size(n, 0);
 	return page_address(page);
@@ -50,7 +50,7 @@ void *huge_alloc(size_t size, size_t align, bool zero)
  * kernel would otherwise keep them as a mapping of their own. */
 static bool huge_purge(struct page *page, size_t n)
 {
-	bool moved = word_high(page_word(page)) & RUN_MOVED;
+	bool moved = word_state(page_word(page)) & RUN_MOVED;
 
 	if (moved && remap_pages(page, n))
 		return true;
@@ -60,7 +60,7 @@ static bool huge_purge(struct page *page, size_t n)
 
 void huge_free(struct page *page)
 {
-	size_t n = page->nr_pages;
+	size_t n = run_nr_pages(page);
 
 	__atomic_fetch_add(&huge.nr_free, 1, __ATOMIC_RELAXED);
 	huge_count_size(0, n);
@@ -72,7 +72,7 @@ void huge_free(struct page *page)
 
 static void *huge_shrink(struct page *page, size_t old_n, size_t n)
 {
-	page->nr_pages = (uint32_t)n;
+	run_set_nr_pages(page, n);
 	free_pages_exact(NULL, page + n, old_n - n);
 	huge_count_size(n, old_n);
 	return page_address(page);
@@ -81,7 +81,7 @@ static void *huge_shrink(struct page *page, size_t old_n, size_t n)
 /* Another place for the block, with its page tables moved there. */
 static void *huge_move(struct page *page, size_t n)
 {
-	size_t old_n = page->nr_pages;
+	size_t old_n = run_nr_pages(page);
 	struct page *to;
 	uint64_t word;
 
@@ -99,8 +99,7 @@ static void *huge_move(struct page *page, size_t n)
 		return NULL;
 	}
 	word = page_word(to);
-	page_set_word(to, word | (uint64_t)(RUN_MOVED | RUN_DIRTY) <<
-				 PAGE_HIGH_SHIFT);
+	page_set_word(to, word | word_state_bits(RUN_MOVED | RUN_DIRTY));
 	/* What is left at the old place reads as zero. */
 	free_clean_pages(page, old_n, 0);
 	huge_count_size(n, old_n);
@@ -109,14 +108,14 @@ static void *huge_move(struct page *page, size_t n)
 
 void *huge_resize(struct page *page, size_t size)
 {
-	size_t n = pages_for(size), old_n = page->nr_pages;
+	size_t n = pages_for(size), old_n = run_nr_pages(page);
 
 	if (n == old_n)
 		return page_address(page);
 	if (n < old_n)
 		return huge_shrink(page, old_n, n);
 	if (extend_pages_exact(page, old_n, n)) {
-		page->nr_pages = (uint32_t)n;
+		run_set_nr_pages(page, n);
 		huge_count_size(n, old_n);
 		return page_address(page);
 	}

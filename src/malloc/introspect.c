@@ -166,7 +166,7 @@ void figures_count_blocks(size_t blocks[NR_PAGE_ORDERS][NR_MIGRATETYPES],
 		for (int type = 0; type < NR_MIGRATETYPES; type++) {
 			blocks[order][type] = 0;
 			pfn = zone->free_area[order].list[type].first;
-			for (; pfn; pfn = pfn_to_page(pfn)->next)
+			for (; pfn; pfn = pfn_link(pfn)->next)
 				blocks[order][type]++;
 		}
 	}

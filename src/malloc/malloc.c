@@ -59,7 +59,7 @@ never_inline void *mem_malloc_slow(size_t size)
 	struct heap *heap = thread_heap();
 	void *p;
 
-	if (size > LOOKUP_MAX && size <= CLASS_MAX && heap_is_own(heap)) {
+	if (size > LOOKUP_MAX && size <= CLASS_MAX && heap) {
 		p = pop_by_class(heap, size_class_of(size));
 		if (likely(p))
 			return p;

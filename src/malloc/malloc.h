@@ -25,7 +25,7 @@ static force_inline void *mem_malloc(size_t size)
 	struct heap *heap = thread_heap();
 	void *p;
 
-	if (unlikely(size > LOOKUP_MAX))
+	if (unlikely(!heap || size > LOOKUP_MAX))
 		return mem_malloc_slow(size);
 	p = bin_pop(heap, heap_bin(heap, heap->bin_of_size[
 			(size + MIN_ALIGN - 1) / MIN_ALIGN]));

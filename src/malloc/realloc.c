@@ -31,7 +31,8 @@ static void *realloc_block(void *p, const struct block *block, size_t size)
 
 	if (size > PTRDIFF_MAX)
 		return mem_no_memory();
-	if (word_class(block->word) < 0 && size > CLASS_MAX)
+	if (word_type(block->word) == PAGE_RUN &&
+	    word_class(block->word) < 0 && size > CLASS_MAX)
 		q = huge_resize(block->page, size);
 	else if (size_stays(block, size))
 		q = p;

@@ -8,36 +8,36 @@ static struct free_list *buddy_list(struct zone *zone, unsigned int order,
 
 static void buddy_link(struct free_list *list, uint32_t pfn, bool front)
 {
-	struct page *page = pfn_to_page(pfn);
+	struct page_link *link = pfn_link(pfn);
 
 	if (!list->first) {
-		page->next = page->prev = 0;
+		link->next = link->prev = 0;
 		list->first = list->last = pfn;
 	} else if (front) {
-		page->prev = 0;
-		page->next = list->first;
-		pfn_to_page(list->first)->prev = pfn;
+		link->prev = 0;
+		link->next = list->first;
+		pfn_link(list->first)->prev = pfn;
 		list->first = pfn;
 	} else {
-		page->next = 0;
-		page->prev = list->last;
-		pfn_to_page(list->last)->next = pfn;
+		link->next = 0;
+		link->prev = list->last;
+		pfn_link(list->last)->next = pfn;
 		list->last = pfn;
 	}
 }
 
 static void buddy_unlink(struct free_list *list, uint32_t pfn)
 {
-	struct page *page = pfn_to_page(pfn);
+	struct page_link *link = pfn_link(pfn);
 
-	if (page->prev)
-		pfn_to_page(page->prev)->next = page->next;
+	if (link->prev)
+		pfn_link(link->prev)->next = link->next;
 	else
-		list->first = page->next;
-	if (page->next)
-		pfn_to_page(page->next)->prev = page->prev;
+		list->first = link->next;
+	if (link->next)
+		pfn_link(link->next)->prev = link->prev;
 	else
-		list->last = page->prev;
+		list->last = link->prev;
 }
 
 static void free_area_add(struct zone *zone, uint32_t pfn, unsigned int order,
@@ -46,7 +46,7 @@ static void free_area_add(struct zone *zone, uint32_t pfn, unsigned int order,
 	buddy_link(buddy_list(zone, order, type), pfn,
 		   dirty_any(pfn, 1UL << order));
 	page_set_word(pfn_to_page(pfn),
-		      word_free_block(PAGE_BUDDY, zone->node, order, type));
+		      word_make_free(PAGE_BUDDY, zone->node, order, type));
 	zone->free_area[order].nr_free++;
 }
 
@@ -284,7 +284,7 @@ static size_t buddy_validate_list(struct zone *zone, unsigned int order,
 	uint32_t prev = 0, pfn = buddy_list(zone, order, type)->first;
 	size_t n = 0;
 
-	for (; pfn; prev = pfn, pfn = pfn_to_page(pfn)->next, n++) {
+	for (; pfn; prev = pfn, pfn = pfn_link(pfn)->next, n++) {
 		struct page *page = pfn_to_page(pfn);
 		uint64_t word = page_word(page);
 
@@ -292,7 +292,7 @@ static size_t buddy_validate_list(struct zone *zone, unsigned int order,
 		CHECK(word_order(word) == order);
 		CHECK(word_migratetype(word) == type);
 		CHECK(word_node(word) == zone->node);
-		CHECK(page->prev == prev);
+		CHECK(pfn_link(pfn)->prev == prev);
 		CHECK((pfn & ((1U << order) - 1)) == 0);
 		CHECK(page_zone(page) == zone);
 		CHECK(pageblock_migratetype(pfn) == type);

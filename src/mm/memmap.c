@@ -97,9 +97,12 @@ static bool memmap_commit(void *from, size_t size)
 
 bool memmap_online_section(uint32_t index)
 {
-	return memmap_commit(&vm.sections[index], sizeof(struct section)) &&
+	size_t n = section_nr_pages(index);
+
+	return memmap_commit(&vm.sections[index],
+			     offsetof(struct section, link[n])) &&
 	       memmap_commit(pfn_to_page(index << SECTION_ORDER),
-			     section_nr_pages(index) * sizeof(struct page));
+			     n * sizeof(struct page));
 }
 
 /* The part of [pfn, pfn + n) that lies in the pageblock of `pfn`. */

@@ -4,9 +4,9 @@
  * 1. One contiguous reservation is all memory that is ever handed out, and
  *    nothing else of the process lies inside: "is this pointer ours" is one
  *    subtraction and one compare.
- * 2. mem_map has a struct page for each page of the window. All of it may be
- *    read at any time; the entries of a section become writable when the
- *    section is first used. What was never written reads as PAGE_NONE.
+ * 2. mem_map has a struct page for each page of the window. All of it, and of
+ *    the table of sections, may be read at any time; the entries of a section
+ *    become writable when the section is first used. What was never written reads as PAGE_NONE.
  * 3. The window's base is aligned so that blocks of every order are
  *    naturally aligned addresses (vm.base_align, at least 2 MiB).
  */
@@ -80,6 +80,27 @@ static inline void *page_address(const struct page *page)
 static inline struct section *pfn_to_section(size_t pfn)
 {
 	return &vm.sections[pfn >> SECTION_ORDER];
+}
+
+static inline struct page_link *pfn_link(uint32_t pfn)
+{
+	return &pfn_to_section(pfn)->link[pfn & (SECTION_PAGES - 1)];
+}
+
+static inline struct page_link *page_link(const struct page *page)
+{
+	return pfn_link(page_to_pfn(page));
+}
+
+/* Of a run, by its first page. */
+static inline size_t run_nr_pages(const struct page *page)
+{
+	return page_link(page)->nr_pages;
+}
+
+static inline void run_set_nr_pages(struct page *page, size_t n)
+{
+	page_link(page)->nr_pages = (uint32_t)n;
 }
 
 static inline struct zone *page_zone(const struct page *page)

@@ -5,8 +5,8 @@
  *    committed as it grows; it is never given back to the kernel.
  * 2. Sizes are powers of two from 64 bytes; what is freed waits in a list
  *    of its size for the next of that size.
- * 3. An object can be named by 32 bits: its distance from the base in units
- *    of 64 bytes. Handle 0 names nothing.
+ * 3. An object can be named by a handle: its distance from the base in units
+ *    of 64 bytes, below 2^29. Handle 0 names nothing.
  * 4. Every call may fail (NULL): commit limits hold for metadata too.
  */
 #ifndef ZBM_META_H
@@ -17,6 +17,7 @@
 
 #define META_UNIT	64	/* bytes; the smallest object */
 #define META_MAX_SIZE	(1UL << 20)	/* bytes; the largest object */
+#define META_HANDLE_BITS	29	/* so many fit a page's word */
 #define META_ORDERS	15	/* 64 bytes to 1 MiB */
 
 struct meta {

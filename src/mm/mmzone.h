@@ -10,9 +10,11 @@
  *
  *	bits  0-12  bin offset in a heap; 0 unless a slab of small objects
  *	bits 13-18  node
- *	bits 20-22  enum page_type
- *	bits 24-31  slab, run: size class + 1; free blocks: order | type << 5
- *	bits 32-63  slab: its descriptor; run, pcp: enum run_state bits
+ *	bits 19-31  0, so that free() needs no mask for the two above
+ *	bits 32-60  slab: its descriptor; else
+ *	bits 32-39  run, pcp: enum run_state bits
+ *	bits 40-47  run: size class + 1; free blocks: order | type << 5
+ *	bits 61-63  enum page_type
  *
  *    All pages of a slab carry the slab's word. Of a run and of a free
  *    block only the first page does; the word of their other pages is 0.
@@ -24,6 +26,7 @@
 
 #include "base/lock.h"
 #include "base/param.h"
+#include "mm/meta.h"
 
 enum page_type {
 	PAGE_NONE,	/* not ours, not yet, or not the first page */
@@ -42,7 +45,18 @@ enum run_state {
 };
 
 struct page {
-	uint64_t word;
+	union {
+		uint64_t word;
+		uint32_t bin;	/* its low half */
+	};
+};
+
+static_assert(sizeof(struct page) == 8 && __BYTE_ORDER__ ==
+	      __ORDER_LITTLE_ENDIAN__, "the low half comes first");
+
+/* What only the page allocator has to know, apart from the words so that
+ * these lie close. */
+struct page_link {
 	union {
 		struct {
 			uint32_t next, prev;	/* pfns, in a free list */
@@ -51,16 +65,19 @@ struct page {
 	};
 };
 
-static_assert(sizeof(struct page) == 16, "0.4 % of memory");
+static_assert(sizeof(struct page) + sizeof(struct page_link) == 16,
+	      "0.4 % of memory");
 
 #define PAGE_BIN_MASK		0x1fffUL
 #define PAGE_NODE_SHIFT		13
 #define PAGE_NODE_MASK		0x3fUL
-#define PAGE_TYPE_SHIFT		20
-#define PAGE_TYPE_MASK		0x7UL
-#define PAGE_INFO_SHIFT		24
+#define PAGE_STATE_SHIFT	32
+#define PAGE_STATE_MASK		0xffUL
+#define PAGE_SLAB_SHIFT		32
+#define PAGE_SLAB_MASK		((1UL << META_HANDLE_BITS) - 1)
+#define PAGE_INFO_SHIFT		40
 #define PAGE_INFO_MASK		0xffUL
-#define PAGE_HIGH_SHIFT		32
+#define PAGE_TYPE_SHIFT		61
 
 enum migratetype {
 	MIGRATE_UNMOVABLE,	/* pins its pageblock: slabs of large objects */
@@ -90,11 +107,13 @@ struct pageblock {
 /* 64 MiB, or the shorter end of the window. Under the zone lock, but for
  * `online` and `zone`, which change under the hotplug lock. */
 struct section {
+	alignas(PAGE_SIZE)
 	struct zone *zone;	/* NULL: not yet anybody's */
 	uint32_t online;	/* pages committed, from its start */
 	uint32_t nr_free;	/* pages in its zone's free areas */
 	uint8_t migratetype[SECTION_PAGEBLOCKS];
 	struct pageblock pageblock[SECTION_PAGEBLOCKS];
+	struct page_link link[SECTION_PAGES];	/* of the pages' owners */
 };
 
 /* Dirty blocks stand in front, so that they are reused first. */
@@ -179,23 +198,26 @@ static inline uint64_t page_word(const struct page *page)
 	return __atomic_load_n(&page->word, __ATOMIC_RELAXED);
 }
 
+/* What free() adds to where its bins begin. */
+static inline uint32_t page_bin(const struct page *page)
+{
+	return __atomic_load_n(&page->bin, __ATOMIC_RELAXED);
+}
+
 static inline void page_set_word(struct page *page, uint64_t word)
 {
 	__atomic_store_n(&page->word, word, __ATOMIC_RELAXED);
 }
 
-static inline uint64_t word_make(enum page_type type, int node,
-				 unsigned int info, uint32_t high)
+static inline uint64_t word_make(enum page_type type, int node)
 {
-	return (uint64_t)node << PAGE_NODE_SHIFT |
-	       (uint64_t)type << PAGE_TYPE_SHIFT |
-	       (uint64_t)info << PAGE_INFO_SHIFT |
-	       (uint64_t)high << PAGE_HIGH_SHIFT;
+	return (uint64_t)type << PAGE_TYPE_SHIFT |
+	       (uint64_t)node << PAGE_NODE_SHIFT;
 }
 
 static inline enum page_type word_type(uint64_t word)
 {
-	return word >> PAGE_TYPE_SHIFT & PAGE_TYPE_MASK;
+	return word >> PAGE_TYPE_SHIFT;
 }
 
 static inline int word_node(uint64_t word)
@@ -203,13 +225,51 @@ static inline int word_node(uint64_t word)
 	return (int)(word >> PAGE_NODE_SHIFT & PAGE_NODE_MASK);
 }
 
-/* Of slabs and runs: the size class; -1 for a run larger than all classes. */
+/* Of slabs: the handle of the descriptor. */
+static inline uint64_t word_make_slab(int node, uint32_t handle)
+{
+	return word_make(PAGE_SLAB, node) |
+	       (uint64_t)handle << PAGE_SLAB_SHIFT;
+}
+
+static inline uint32_t word_handle(uint64_t word)
+{
+	return word >> PAGE_SLAB_SHIFT & PAGE_SLAB_MASK;
+}
+
+/* Of all but slabs: enum run_state bits. */
+static inline uint64_t word_state_bits(uint32_t state)
+{
+	return (uint64_t)state << PAGE_STATE_SHIFT;
+}
+
+static inline uint32_t word_state(uint64_t word)
+{
+	return word >> PAGE_STATE_SHIFT & PAGE_STATE_MASK;
+}
+
+/* Of runs: the size class; -1 for a run larger than all classes. */
+static inline uint64_t word_make_run(int node, int class, uint32_t state)
+{
+	return word_make(PAGE_RUN, node) | word_state_bits(state) |
+	       (uint64_t)(class + 1) << PAGE_INFO_SHIFT;
+}
+
 static inline int word_class(uint64_t word)
 {
 	return (int)(word >> PAGE_INFO_SHIFT & PAGE_INFO_MASK) - 1;
 }
 
 /* Of free blocks. */
+static inline uint64_t word_make_free(enum page_type type, int node,
+				      unsigned int order,
+				      enum migratetype migratetype)
+{
+	return word_make(type, node) |
+	       (uint64_t)(order | (unsigned int)migratetype << 5) <<
+	       PAGE_INFO_SHIFT;
+}
+
 static inline unsigned int word_order(uint64_t word)
 {
 	return word >> PAGE_INFO_SHIFT & 31;
@@ -218,18 +278,6 @@ static inline unsigned int word_order(uint64_t word)
 static inline enum migratetype word_migratetype(uint64_t word)
 {
 	return word >> (PAGE_INFO_SHIFT + 5) & 7;
-}
-
-static inline uint64_t word_free_block(enum page_type type, int node,
-				       unsigned int order,
-				       enum migratetype migratetype)
-{
-	return word_make(type, node, order | (unsigned int)migratetype << 5, 0);
-}
-
-static inline uint32_t word_high(uint64_t word)
-{
-	return (uint32_t)(word >> PAGE_HIGH_SHIFT);
 }
 
 #endif

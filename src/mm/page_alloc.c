@@ -176,7 +176,7 @@ static void give_back(struct page *page, size_t from, size_t n)
 	if (!n)
 		return;
 	lock_acquire(&zone->lock);
-	if (word_high(page_word(page)) & RUN_DIRTY)
+	if (word_state(page_word(page)) & RUN_DIRTY)
 		dirty_set(pfn, n);
 	zone_free_contig(zone, pfn, n);
 	zone->nr_freed += n;
@@ -262,7 +262,7 @@ static cold_path struct page *alloc_pages_pieced(struct pcp *pcp, gfp_t gfp,
 		for (int type = 0; type < MIGRATE_PCPTYPES && !pfn; type++) {
 			pfn = (*zone)->free_area[order].list[type].first;
 			while (pfn && !take_pages_at(*zone, pfn, n))
-				pfn = pfn_to_page(pfn)->next;
+				pfn = pfn_link(pfn)->next;
 		}
 		lock_release(&(*zone)->lock);
 	}
@@ -369,21 +369,21 @@ void clear_pages(struct page *page, size_t n, bool dirty)
 cold_path void run_wait(struct page *page)
 {
 	/* Pairs with the release in run_purge_cached. */
-	while (word_high(__atomic_load_n(&page->word, __ATOMIC_ACQUIRE)) &
+	while (word_state(__atomic_load_n(&page->word, __ATOMIC_ACQUIRE)) &
 	       RUN_BUSY)
 		sched_yield();
 }
 
 size_t run_purge_cached(struct page *page)
 {
-	const uint64_t busy = (uint64_t)RUN_BUSY << PAGE_HIGH_SHIFT;
-	const uint64_t dirty = (uint64_t)RUN_DIRTY << PAGE_HIGH_SHIFT;
+	const uint64_t busy = word_state_bits(RUN_BUSY);
+	const uint64_t dirty = word_state_bits(RUN_DIRTY);
 	uint64_t word = page_word(page);
 	bool purged;
 	size_t n;
 
 	if (word_type(word) != PAGE_RUN ||
-	    (word_high(word) & (RUN_CACHED | RUN_DIRTY | RUN_BUSY)) !=
+	    (word_state(word) & (RUN_CACHED | RUN_DIRTY | RUN_BUSY)) !=
 	    (RUN_CACHED | RUN_DIRTY))
 		return 0;
 	/* Fails if it was claimed meanwhile. Pairs with the release in
@@ -393,7 +393,7 @@ size_t run_purge_cached(struct page *page)
 					 __ATOMIC_RELAXED))
 		return 0;
 	/* Ours until the bit is clear: now its length holds. */
-	n = page->nr_pages;
+	n = run_nr_pages(page);
 	purged = os_purge(page_address(page), n << PAGE_SHIFT);
 	/* Pairs with the acquire in run_claim and run_wait. */
 	__atomic_fetch_and(&page->word, ~(purged ? busy | dirty : busy),

@@ -68,12 +68,11 @@ static force_inline void run_claim(struct page *page)
 {
 	/* Pairs with the release in run_purge_cached. */
 	uint64_t word = __atomic_fetch_and(&page->word,
-					   ~((uint64_t)RUN_CACHED <<
-					     PAGE_HIGH_SHIFT),
+					   ~word_state_bits(RUN_CACHED),
 					   __ATOMIC_ACQUIRE);
 
-	ASSERT(word_high(word) & RUN_CACHED);
-	if (unlikely(word_high(word) & RUN_BUSY))
+	ASSERT(word_state(word) & RUN_CACHED);
+	if (unlikely(word_state(word) & RUN_BUSY))
 		run_wait(page);
 }
 

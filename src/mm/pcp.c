@@ -24,10 +24,10 @@ static void pcp_push(struct pcp *pcp, uint32_t pfn, unsigned int order,
 {
 	struct page *page = pfn_to_page(pfn);
 
-	page_set_word(page, word_free_block(PAGE_PCP, pcp->zone->node, order,
+	page_set_word(page, word_make_free(PAGE_PCP, pcp->zone->node, order,
 					    type) |
-			    (uint64_t)dirty << PAGE_HIGH_SHIFT);
-	page->next = pcp->first[order][type];
+			    word_state_bits(dirty));
+	page_link(page)->next = pcp->first[order][type];
 	pcp->first[order][type] = pfn;
 	/* Relaxed: pcp_count_pages reads it without the lock. */
 	__atomic_store_n(&pcp->count, pcp->count + (1U << order),
@@ -40,7 +40,7 @@ static uint32_t pcp_pop(struct pcp *pcp, unsigned int order,
 	uint32_t pfn = pcp->first[order][type];
 
 	ASSERT(word_type(page_word(pfn_to_page(pfn))) == PAGE_PCP);
-	pcp->first[order][type] = pfn_to_page(pfn)->next;
+	pcp->first[order][type] = pfn_link(pfn)->next;
 	__atomic_store_n(&pcp->count, pcp->count - (1U << order),
 			 __ATOMIC_RELAXED);
 	return pfn;
@@ -79,8 +79,8 @@ uint32_t pcp_alloc(struct pcp *pcp, unsigned int order, enum migratetype type,
 		pfn = pcp_pop(pcp, order, type);
 		pcp->low_count = min(pcp->low_count, pcp->count);
 		page_set_word(pfn_to_page(pfn),
-			      (uint64_t)word_high(page_word(pfn_to_page(pfn)))
-			      << PAGE_HIGH_SHIFT);
+			      word_state_bits(word_state(page_word(
+						pfn_to_page(pfn)))));
 	}
 	lock_release(&pcp->lock);
 	return pfn;
@@ -104,7 +104,7 @@ static void pcp_drain_to(struct pcp *pcp, uint32_t target)
 				uint32_t pfn = pcp_pop(pcp, order, mt);
 				struct page *page = pfn_to_page(pfn);
 
-				if (word_high(page_word(page)) & RUN_DIRTY)
+				if (word_state(page_word(page)) & RUN_DIRTY)
 					dirty_set(pfn, 1UL << order);
 				page_set_word(page, 0);
 				buddy_free(zone, pfn, 1UL << order);
@@ -190,7 +190,7 @@ void pcp_validate(struct pcp *pcp)
 		for (int type = 0; type < MIGRATE_PCPTYPES; type++) {
 			uint32_t pfn = pcp->first[k][type];
 
-			for (; pfn; pfn = pfn_to_page(pfn)->next) {
+			for (; pfn; pfn = pfn_link(pfn)->next) {
 				uint64_t word = page_word(pfn_to_page(pfn));
 
 				CHECK(word_type(word) == PAGE_PCP);

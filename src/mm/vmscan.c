@@ -47,7 +47,7 @@ static uint32_t isolate_dirty_block(struct zone *zone, unsigned int min_order,
 			*order = buddy_take(zone, pfn);
 			zone->nr_isolated += 1UL << k;
 			page_set_word(pfn_to_page(pfn),
-				      word_free_block(PAGE_ISOLATED,
+				      word_make_free(PAGE_ISOLATED,
 						      zone->node, *order,
 						      MIGRATE_ISOLATE));
 			return pfn;

@@ -290,7 +290,7 @@ void barn_flush_runs(struct pcp *pcp, void **objects, size_t n)
 
 		ASSERT(word_type(page_word(page)) == PAGE_RUN);
 		run_claim(page);
-		free_pages_exact(pcp, page, page->nr_pages);
+		free_pages_exact(pcp, page, run_nr_pages(page));
 	}
 }
 

@@ -12,7 +12,7 @@ static const struct page *fault_find_run(const struct page *page)
 		at--;
 	page = pfn_to_page(at);
 	if (word_type(page_word(page)) == PAGE_RUN &&
-	    pfn - at < page->nr_pages)
+	    pfn - at < run_nr_pages(page))
 		return page;
 	return NULL;
 }
@@ -29,7 +29,7 @@ static const char *fault_of_freed(const char *what)
 static _Noreturn void fault_slab(const char *what, const void *p,
 				 uint64_t word)
 {
-	unsigned int class = (unsigned int)word_class(word);
+	unsigned int class = word_slab(word)->class;
 	size_t size = size_classes[class].size;
 	size_t inside = slab_offset(class, p) % size;
 	const char *object = (const char *)p - inside;
@@ -38,18 +38,18 @@ static _Noreturn void fault_slab(const char *what, const void *p,
 	if (inside)
 		print_fatal("%s of %p, which points %zu bytes into a block "
 			    "of %zu bytes at %p (slab %u)", what, p, inside,
-			    size, (const void *)object, word_high(word));
+			    size, (const void *)object, word_handle(word));
 	if (word_is_asleep(word) || object_has_key(p) || slab_has(slab, p))
 		print_fatal("%s %p (size class %zu, slab %u)",
-			    fault_of_freed(what), p, size, word_high(word));
+			    fault_of_freed(what), p, size, word_handle(word));
 	print_fatal("%s of %p: its slab %u was overwritten", what, p,
-		    word_high(word));
+		    word_handle(word));
 }
 
 static _Noreturn void fault_run(const char *what, const void *p,
 				const struct page *page)
 {
-	size_t size = (size_t)page->nr_pages << PAGE_SHIFT;
+	size_t size = run_nr_pages(page) << PAGE_SHIFT;
 	const void *start = page_address(page);
 
 	if (p != start)
@@ -82,10 +82,9 @@ cold_path _Noreturn void fault_bad_pointer(const char *what, const void *p)
 cold_path _Noreturn void fault_write_after_free(const void *p)
 {
 	uint64_t word = page_word(pfn_to_page(address_to_pfn(p)));
-	int class = word_class(word);
 
 	print_fatal("write after free at %p (size class %u, slab %u): the "
 		    "freed block's first bytes have changed", p,
-		    class >= 0 ? size_classes[class].size : 0,
-		    word_high(word));
+		    size_classes[word_slab(word)->class].size,
+		    word_handle(word));
 }

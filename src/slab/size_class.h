@@ -58,6 +58,12 @@ static inline size_t class_bin(unsigned int class)
 	return (size_t)(class + 1) << BIN_SHIFT;
 }
 
+/* The class whose bin this is; the offset is not 0. */
+static inline unsigned int bin_class(size_t offset)
+{
+	return (unsigned int)(offset >> BIN_SHIFT) - 1;
+}
+
 static inline bool class_is_small(unsigned int class)
 {
 	return class < NR_SMALL_CLASSES;

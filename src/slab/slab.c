@@ -24,7 +24,7 @@ static void slab_set_words(struct slab *slab, uint64_t word)
 static uint32_t slab_stale_pages(const struct page *page, size_t n)
 {
 	uint32_t pfn = page_to_pfn(page), stale = 0;
-	bool all = word_high(page_word(page)) & RUN_DIRTY;
+	bool all = word_state(page_word(page)) & RUN_DIRTY;
 
 	if (!all && !dirty_any(pfn, n))
 		return 0;
@@ -59,8 +59,7 @@ struct slab *slab_create(struct pcp *pcp, unsigned int class)
 	slab->nr_asleep = (uint8_t)slab_pages(slab);
 	slab->stale = slab_stale_pages(page, slab_pages(slab));
 	bitmap_set_range(slab->free, 0, sc->nr_objects);
-	slab_set_words(slab, word_make(PAGE_SLAB, slab->node, class + 1,
-				       meta_handle(slab)));
+	slab_set_words(slab, word_make_slab(slab->node, meta_handle(slab)));
 	return slab;
 }
 

@@ -63,7 +63,7 @@ static inline bool object_has_key(const void *p)
 
 static inline struct slab *word_slab(uint64_t word)
 {
-	return meta_pointer(word_high(word));
+	return meta_pointer(word_handle(word));
 }
 
 static inline bool slab_is_unused(const struct slab *slab)

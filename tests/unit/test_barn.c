@@ -447,9 +447,8 @@ static void test_runs_go_back_to_the_zone(void **state)
 		struct page *page = alloc_pages_exact(&pcp, GFP_USER, 16,
 						      PAGE_SIZE);
 
-		page->nr_pages = 16;
-		page_set_word(page, word_make(PAGE_RUN, 0, class + 1,
-					      RUN_CACHED));
+		run_set_nr_pages(page, 16);
+		page_set_word(page, word_make_run(0, (int)class, RUN_CACHED));
 		objects[i] = page_address(page);
 	}
 	barn_flush_runs(&pcp, objects, 10);

@@ -204,7 +204,7 @@ static void test_a_buddy_that_is_not_free_is_left_alone(void **state)
 	(void)state;
 	for (size_t i = 0; i < array_size(types); i++) {
 		page_set_word(pfn_to_page(A + 1),
-			      word_free_block(types[i], 0, 0, 0));
+			      word_make_free(types[i], 0, 0, 0));
 		buddy_free(zone, A, 1);
 		assert_int_equal(all_blocks(), 1);
 		assert_true(is_block(A, 0));
@@ -436,7 +436,7 @@ static void break_the_order(void)
 {
 	buddy_free(zone, A, 4);
 	page_set_word(pfn_to_page(A),
-		      word_free_block(PAGE_BUDDY, 0, 3, MIGRATE_MOVABLE));
+		      word_make_free(PAGE_BUDDY, 0, 3, MIGRATE_MOVABLE));
 	buddy_validate(zone);
 }
 

@@ -186,7 +186,7 @@ static void test_a_stack_of_a_lost_thread_is_not_believed(void **state)
 static void reuses_the_heap(void)
 {
 	thread_heap()->owner = 1;
-	thread_heap_offset = 0;
+	thread_heap_pointer = NULL;
 	mem_free(mem_malloc(1));
 	CHECK(thread_heap() == other);
 	CHECK(other->state == HEAP_OWNED);
@@ -213,7 +213,7 @@ static void keeps_its_own(void)
 {
 	struct heap *heap = thread_heap();
 
-	CHECK(heap != &heap_none && heap->state == HEAP_OWNED);
+	CHECK(heap && heap->state == HEAP_OWNED);
 	CHECK(heap->owner == lock_self());
 	mem_free(mem_malloc(1));
 	CHECK(thread_heap() == heap);
@@ -237,7 +237,7 @@ static void *poor_thread(void *arg)
 		CHECK(p[i]);
 		memset(p[i], (int)i, SIZE);
 	}
-	CHECK(thread_heap() == &heap_none);
+	CHECK(!thread_heap());
 	for (size_t i = 0; i < array_size(p); i++) {
 		CHECK(p[i][0] == (char)i && p[i][SIZE - 1] == (char)i);
 		mem_free(p[i]);

@@ -183,7 +183,7 @@ static void test_a_block_that_must_move_keeps_its_pages(void **state)
 	if (os.refused[OS_REFUSED_MOVE] == moves) {
 		/* What it left is zero and not resident. */
 		assert_int_equal(resident(p, 8 * MIB), 0);
-		assert_true(word_high(page_word(pfn_to_page(
+		assert_true(word_state(page_word(pfn_to_page(
 				address_to_pfn(q)))) & RUN_MOVED);
 	}
 	mem_free(q);

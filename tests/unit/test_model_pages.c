@@ -101,7 +101,7 @@ static void verify_clean(struct page *page, size_t n)
 {
 	uint32_t pfn = page_to_pfn(page);
 
-	if (word_high(page_word(page)) & RUN_DIRTY)
+	if (word_state(page_word(page)) & RUN_DIRTY)
 		return;
 	for (size_t i = 0; i < n; i++) {
 		const uint64_t *words = page_words(page + i);
@@ -116,7 +116,7 @@ static void maybe_clear(struct run *run)
 	if (below(4))
 		return;
 	clear_pages(run->page, run->n,
-		    word_high(page_word(run->page)) & RUN_DIRTY);
+		    word_state(page_word(run->page)) & RUN_DIRTY);
 	for (size_t i = 0; i < run->n; i++) {
 		CHECK(!page_words(run->page + i)[0]);
 		CHECK(!page_words(run->page + i)[PAGE_SIZE / 8 - 1]);

@@ -15,7 +15,7 @@ static void test_each_order_is_aligned_and_says_nothing_more(void **state)
 	for (unsigned int k = 0; k < NR_PAGE_ORDERS; k++) {
 		struct page *page = alloc_pages(&pcp, GFP_USER, k);
 		size_t size = PAGE_SIZE << k;
-		uint64_t dirty = (uint64_t)RUN_DIRTY << PAGE_HIGH_SHIFT;
+		uint64_t dirty = word_state_bits(RUN_DIRTY);
 
 		assert_non_null(page);
 		assert_int_equal((uintptr_t)page_address(page) %
@@ -39,7 +39,7 @@ static void test_small_orders_come_from_the_pcp(void **state)
 	free_pages(&pcp, page, 0);
 	assert_ptr_equal(alloc_pages(&pcp, GFP_USER, 0), page);
 	assert_int_equal(zone->nr_alloc, nr_alloc);
-	assert_true(word_high(page_word(page)) & RUN_DIRTY);
+	assert_true(word_state(page_word(page)) & RUN_DIRTY);
 	free_pages(&pcp, page, 0);
 	finish(state);
 }

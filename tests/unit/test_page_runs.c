@@ -12,7 +12,7 @@ static bool is_as_promised(struct page *page, size_t n)
 {
 	uint32_t pfn = page_to_pfn(page);
 
-	if (page_word(page) >> PAGE_HIGH_SHIFT & RUN_DIRTY)
+	if (word_state(page_word(page)) & RUN_DIRTY)
 		return true;
 	for (size_t i = 0; i < n; i++)
 		if (!dirty_any(pfn + i, 1) &&
@@ -151,7 +151,7 @@ static void test_a_run_grows_over_the_end_of_what_is_online(void **state)
 				   PAGEBLOCK_ORDER);
 		if (!page)
 			skip();
-		page->next = last ? page_to_pfn(last) : 0;
+		page_link(page)->next = last ? page_to_pfn(last) : 0;
 		last = page;
 		managed = pfn_to_section(page_to_pfn(page))->online;
 		n++;
@@ -165,11 +165,13 @@ static void test_a_run_grows_over_the_end_of_what_is_online(void **state)
 	assert_true(is_zero(page_address(page + PAGEBLOCK_PAGES),
 			    100 << PAGE_SHIFT));
 	page_alloc_validate();
-	last = page->next ? pfn_to_page(page->next) : NULL;
+	last = page_link(page)->next ?
+			pfn_to_page(page_link(page)->next) : NULL;
 	free_pages_exact(NULL, page, PAGEBLOCK_PAGES + 100);
 	while (last) {
 		page = last;
-		last = page->next ? pfn_to_page(page->next) : NULL;
+		last = page_link(page)->next ?
+			pfn_to_page(page_link(page)->next) : NULL;
 		free_pages_exact(NULL, page, PAGEBLOCK_PAGES);
 	}
 	finish(state);
@@ -201,7 +203,7 @@ static void test_a_run_of_the_pcp_keeps_its_dirty_mark(void **state)
 	/* Seven of eight pages: the last one goes to the zone. */
 	page = alloc_pages_exact(&pcp, GFP_USER, 7, PAGE_SIZE);
 	assert_int_equal(page_to_pfn(page), pfn);
-	assert_true(word_high(page_word(page)) & RUN_DIRTY);
+	assert_true(word_state(page_word(page)) & RUN_DIRTY);
 	assert_true(dirty_any(pfn + 7, 1));
 	page_alloc_validate();
 	free_pages_exact(&pcp, page, 7);

@@ -107,7 +107,7 @@ static void test_words_say_what_a_block_is(void **state)
 	word = page_word(pfn_to_page(pfn));
 	assert_int_equal(word_type(word), PAGE_PCP);
 	assert_int_equal(word_order(word), 2);
-	assert_true(word_high(word) & RUN_DIRTY);
+	assert_true(word_state(word) & RUN_DIRTY);
 	finish();
 }
 
