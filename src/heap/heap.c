@@ -367,6 +367,24 @@ void *heap_alloc_run(unsigned int class, bool *dirty)
 	return page_address(page);
 }
 
+bool heap_grow_run(struct page *page, unsigned int class)
+{
+	size_t n = size_classes[class].size >> PAGE_SHIFT;
+	uint64_t word = page_word(page);
+	struct heap *heap = heap_enter();
+	bool grown = extend_pages_exact(page, run_nr_pages(page), n);
+
+	if (grown) {
+		run_set_nr_pages(page, n);
+		page_set_word(page, word_make_run(word_node(word), (int)class,
+						  word_state(word)));
+		heap->nr_free[word_class(word)]++;
+		heap->nr_alloc[class]++;
+	}
+	heap_leave(heap);
+	return grown;
+}
+
 void heap_free_run(struct page *page)
 {
 	uint64_t word = page_word(page);

@@ -195,6 +195,10 @@ void *heap_alloc_run(unsigned int class, bool *dirty);
 /* The run is the program's and of a class. */
 void heap_free_run(struct page *page);
 
+/* Gives the program's run the length of a larger class, in its place; false:
+ * the pages behind it are not free. */
+bool heap_grow_run(struct page *page, unsigned int class);
+
 /* Pages for one object, with the calling thread's pcp; NULL without memory.
  * Their first word is that of a run of the class, -1 for none. */
 struct page *heap_alloc_pages(size_t n, size_t align, int class);

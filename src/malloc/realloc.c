@@ -3,7 +3,8 @@
  *
  * 1. A small object stays when the new size has its class, or is smaller but
  *    not less than half of it: giving back less is not worth the copy.
- * 2. Runs and huge blocks grow and shrink in place, or move (huge.h).
+ * 2. Runs grow in place into free pages; huge blocks also shrink there, or
+ *    move (huge.h).
  * 3. When it fails the old block is as it was.
  */
 #include "malloc/foreign.h"
@@ -25,6 +26,14 @@ static bool size_stays(const struct block *block, size_t size)
 	return size <= block->size && size >= block->size / 2;
 }
 
+static bool grow_in_place(const struct block *block, size_t size)
+{
+	return word_type(block->word) == PAGE_RUN &&
+	       word_class(block->word) >= 0 && size > block->size &&
+	       size <= CLASS_MAX &&
+	       heap_grow_run(block->page, size_class_of(size));
+}
+
 static void *realloc_block(void *p, const struct block *block, size_t size)
 {
 	void *q = NULL;
@@ -34,7 +43,7 @@ static void *realloc_block(void *p, const struct block *block, size_t size)
 	if (word_type(block->word) == PAGE_RUN &&
 	    word_class(block->word) < 0 && size > CLASS_MAX)
 		q = huge_resize(block->page, size);
-	else if (size_stays(block, size))
+	else if (size_stays(block, size) || grow_in_place(block, size))
 		q = p;
 	return q ? q : realloc_copy(p, block->size, size);
 }

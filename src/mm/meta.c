@@ -19,7 +19,8 @@ bool meta_init(size_t window)
 	size_t size = align_up(window / 16, META_CHUNK);
 	char *base;
 
-	size = min(max(size, 16 * META_CHUNK), (size_t)META_UNIT << META_HANDLE_BITS);
+	size = min(max(size, 16 * META_CHUNK),
+		   (size_t)META_UNIT << META_HANDLE_BITS);
 	while (!(base = os_reserve(size, os.page_size, true))) {
 		if (size == META_CHUNK)
 			return false;

@@ -12,6 +12,10 @@
  * above it the dirty pages are purged instead. */
 #define CLEAR_BY_PURGE	(8 * PAGEBLOCK_PAGES)
 
+/* From this many pages on it pays to ask which are in memory: it takes 2 us
+ * for 1 MiB, zeros 50. */
+#define CLEAR_ASK	32
+
 static struct page *rmqueue_pcplist(struct pcp *pcp, unsigned int order,
 				    const struct alloc_context *ac, bool cold)
 {
@@ -333,11 +337,25 @@ bool remap_pages(struct page *page, size_t n)
 	return true;
 }
 
+/* Most of the pages are not in memory: the program never touched them. */
+static bool mostly_absent(const void *start, size_t n)
+{
+	unsigned char resident[CLEAR_BY_PURGE];
+	size_t count = 0;
+
+	if (n < CLEAR_ASK || !os_incore(start, n << PAGE_SHIFT, resident))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		count += resident[i] & 1;
+	return count <= n / 4;
+}
+
 static void clear_range(uint32_t pfn, size_t n)
 {
 	void *start = pfn_to_address(pfn);
 
-	if (n >= CLEAR_BY_PURGE && os_purge(start, n << PAGE_SHIFT))
+	if ((n >= CLEAR_BY_PURGE || mostly_absent(start, n)) &&
+	    os_purge(start, n << PAGE_SHIFT))
 		return;
 	memset(start, 0, n << PAGE_SHIFT);
 }

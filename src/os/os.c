@@ -129,6 +129,16 @@ bool os_purge(void *addr, size_t size)
 	return os_advise(addr, size, MADV_DONTNEED, OS_REFUSED_PURGE);
 }
 
+bool os_incore(const void *addr, size_t size, unsigned char *incore)
+{
+	int saved_errno = errno;
+	bool ok = os.page_size == PAGE_SIZE &&
+		  syscall(SYS_mincore, addr, size, incore) == 0;
+
+	errno = saved_errno;
+	return ok;
+}
+
 bool os_hugepage(void *addr, size_t size, bool wanted)
 {
 	return os_advise(addr, size, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE,

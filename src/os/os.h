@@ -45,6 +45,10 @@ bool os_commit(void *addr, size_t size);
  * not made of whole pages of the machine. */
 bool os_purge(void *addr, size_t size);
 
+/* Sets bit 0 of incore[i] for each page i that is in memory; a page that is
+ * not may yet be swapped out. False: unknown, or pages are not of PAGE_SIZE. */
+bool os_incore(const void *addr, size_t size, unsigned char *incore);
+
 /* Asks for huge pages, or for none. */
 bool os_hugepage(void *addr, size_t size, bool wanted);
 

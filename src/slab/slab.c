@@ -91,10 +91,13 @@ static void slab_write_key(const struct slab *slab, size_t index)
 	*p = object_key(p);
 }
 
+/* A division, by the class's magic: a tenth of the time of freeing. */
 static size_t slab_index(const struct slab *slab, const void *p)
 {
-	return (size_t)((const char *)p - slab_base(slab)) /
-	       size_classes[slab->class].size;
+	unsigned __int128 product = size_classes[slab->class].magic;
+
+	product *= (size_t)((const char *)p - slab_base(slab));
+	return (size_t)(product >> 64);
 }
 
 /* Every free object that starts in the page gets its key. */

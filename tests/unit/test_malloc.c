@@ -111,6 +111,27 @@ static void test_calloc_is_zero_when_memory_is_fresh_and_recycled(void **state)
 	}
 }
 
+/* What was touched of a block before is a part, little or nothing of it. */
+static void test_calloc_is_zero_however_much_was_touched(void **state)
+{
+	const size_t size = 1 << 20, steps[] = { 4096, 65536, size };
+
+	(void)state;
+	for (size_t i = 0; i < 3 * array_size(steps); i++) {
+		char *block = mem_calloc(1, size);
+
+		for (size_t k = 0; k < size; k += 512)
+			assert_int_equal(block[k], 0);
+		mem_free(block);
+		heap_flush();
+		block = mem_malloc(size);
+		for (size_t k = 0; k < size; k += steps[i / 3])
+			block[k] = 1;
+		mem_free(block);
+	}
+	heap_validate();
+}
+
 static void test_calloc_multiplies(void **state)
 {
 	(void)state;
@@ -219,6 +240,8 @@ int main(void)
 		cmocka_unit_test_setup(
 			test_calloc_is_zero_when_memory_is_fresh_and_recycled,
 			start),
+		cmocka_unit_test_setup(
+			test_calloc_is_zero_however_much_was_touched, start),
 		cmocka_unit_test_setup(test_calloc_multiplies, start),
 		cmocka_unit_test_setup(test_too_much_is_refused, start),
 		cmocka_unit_test_setup(test_exhaustion_is_told_and_survived,

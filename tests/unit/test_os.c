@@ -124,6 +124,7 @@ static void test_commits_can_be_refused(void **state)
 
 static void test_purged_memory_is_zero_and_not_resident(void **state)
 {
+	unsigned char incore[SIZE / PAGE_SIZE];
 	uint64_t before = os.nr_purges;
 
 	(void)state;
@@ -133,6 +134,8 @@ static void test_purged_memory_is_zero_and_not_resident(void **state)
 	assert_true(os_purge(area + os.page_size, SIZE - 2 * os.page_size));
 	assert_int_equal(errno, 77);
 	assert_int_equal(resident(area, SIZE), 2);
+	if (os_incore(area, SIZE, incore))
+		assert_int_equal((incore[0] & 1) + (incore[1] & 1), 1);
 	assert_int_equal(os.nr_purges, before + 1);
 	assert_int_equal(area[0], 1);
 	assert_int_equal(area[os.page_size], 0);
