@@ -69,9 +69,13 @@ static void lock_fork_own(struct lock *lock)
 
 bool lock_fork_take(struct lock *lock)
 {
-	/* Pairs with the release in lock_release. */
-	while (__atomic_exchange_n(&lock->state, 2, __ATOMIC_ACQUIRE) != 0)
-		lock_futex(lock, FUTEX_WAIT, 2);
+	uint32_t idle = 0;
+
+	/* Both pair with the release in lock_release. */
+	if (!__atomic_compare_exchange_n(&lock->state, &idle, 1, false,
+					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		while (__atomic_exchange_n(&lock->state, 2, __ATOMIC_ACQUIRE))
+			lock_futex(lock, FUTEX_WAIT, 2);
 	lock_fork_own(lock);
 	return true;
 }

@@ -1,0 +1,1 @@
+"""suite - measures zbmalloc beside other allocators; see __main__.py."""
