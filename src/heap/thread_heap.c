@@ -90,7 +90,7 @@ static void heap_purge_runs(struct heap *heap, enum reclaim how)
 		bool still = heap->runs_seen[class - NR_SMALL_CLASSES] == top;
 
 		heap->runs_seen[class - NR_SMALL_CLASSES] = top;
-		if ((how == RECLAIM_IDLE && !still) ||
+		if ((!reclaim_is_total(how) && !still) ||
 		    !meta_contains(lo) ||
 		    top - lo > size_classes[class].sheaf_max)
 			continue;
@@ -107,8 +107,9 @@ static void heap_shrink(enum reclaim how)
 {
 	struct heap *own = thread_heap();
 
+	/* By the clock its thread has done it just now. */
 	if (how != RECLAIM_IDLE && own)
-		heap_flush_bins(own, true);
+		heap_flush_bins(own, reclaim_is_total(how));
 	if (heap_shared.vm_size && lock_try(&registry.shared_lock)) {
 		heap_flush_bins(&heap_shared, true);
 		lock_release(&registry.shared_lock);
@@ -116,7 +117,7 @@ static void heap_shrink(enum reclaim how)
 	lock_acquire(&registry.lock);
 	for (struct heap *heap = registry.heaps; heap; heap = heap->next) {
 		if (heap->state == HEAP_OWNED) {
-			if (heap != own && how != RECLAIM_CACHES)
+			if (heap != own && reclaim_purges(how))
 				heap_purge_runs(heap, how);
 			continue;
 		}

@@ -144,8 +144,10 @@ struct zone {
 	size_t nr_isolated;	/* pages being purged */
 	size_t low_free_dirty;	/* lowest nr_free_dirty since last reclaim */
 	size_t peak_used;	/* most pages ever allocated at once */
-	size_t resident_high;	/* pages; reclaim looks when more may be
-				 * resident */
+	size_t resident_limit;	/* pages; near the limit of the process */
+	size_t resident_high;	/* pages, at most resident_limit; reclaim looks
+				 * when more may be resident */
+	size_t resident_step;	/* pages; how far that is from the last look */
 	bool over_high;		/* and this says that it should */
 	uint64_t nr_alloc, nr_freed, nr_grown, nr_purged;	/* pages */
 	uint64_t scattered_freed;	/* nr_freed when caches were emptied */

@@ -12,6 +12,8 @@
  * above it the dirty pages are purged instead. */
 #define CLEAR_BY_PURGE	(8 * PAGEBLOCK_PAGES)
 
+#define PIECED_MIN	64
+
 /* From this many pages on it pays to ask which are in memory: it takes 2 us
  * for 1 MiB, zeros 50. */
 #define CLEAR_ASK	32
@@ -66,7 +68,7 @@ static struct page *rmqueue_or_grow(struct zone *zone, unsigned int order,
 		page = rmqueue(zone, order, gfp, ac);
 	while (!page && zone_grow(zone, order, ac->migratetype))
 		page = rmqueue(zone, order, gfp, ac);
-	reclaim_near_limit(zone);
+	reclaim_at_high(zone);
 	return page;
 }
 
@@ -193,7 +195,7 @@ static uint32_t rmqueue_contig(struct zonelist *zonelist, size_t n)
 
 	for (struct zone **zone = zonelist->zone; *zone && !pfn; zone++) {
 		pfn = zone_alloc_contig(*zone, n);
-		reclaim_near_limit(*zone);
+		reclaim_at_high(*zone);
 	}
 	return pfn;
 }
@@ -252,33 +254,59 @@ static bool take_pages_at(struct zone *zone, uint32_t pfn, size_t want)
 	return true;
 }
 
-/* No zone has a block of the order: n pages that stand behind each other in
- * smaller ones serve as well. */
-static cold_path struct page *alloc_pages_pieced(struct pcp *pcp, gfp_t gfp,
-						 size_t n)
+/* n pages behind each other, the first of them in a block of the order. */
+static uint32_t take_pieces(struct zone *zone, unsigned int order, size_t n)
+{
+	uint32_t pfn = 0;
+
+	for (int type = 0; type < MIGRATE_PCPTYPES && !pfn; type++) {
+		pfn = zone->free_area[order].list[type].first;
+		while (pfn && !take_pages_at(zone, pfn, n))
+			pfn = pfn_link(pfn)->next;
+	}
+	return pfn;
+}
+
+/* n pages that stand behind each other in blocks that are smaller. */
+static struct page *alloc_pages_pieced(struct pcp *pcp, gfp_t gfp, size_t n)
 {
 	struct zone **zone = node_zonelist(pcp_node(pcp), gfp)->zone;
-	unsigned int order = log2_ceil(n) - 1;
+	unsigned int half = log2_ceil(n) - 1;
 	uint32_t pfn = 0;
 
 	for (; *zone && !pfn; zone++) {
 		lock_acquire(&(*zone)->lock);
-		for (int type = 0; type < MIGRATE_PCPTYPES && !pfn; type++) {
-			pfn = (*zone)->free_area[order].list[type].first;
-			while (pfn && !take_pages_at(*zone, pfn, n))
-				pfn = pfn_link(pfn)->next;
-		}
+		pfn = take_pieces(*zone, half, n);
+		if (!pfn && half)
+			pfn = take_pieces(*zone, half - 1, n);
 		lock_release(&(*zone)->lock);
 	}
 	return pfn ? pfn_to_page(pfn) : NULL;
+}
+
+/* From the free areas as they are. A block of the order is cut; a large run
+ * is pieced together first, which leaves the blocks that were never used. */
+static struct page *alloc_pages_there(struct pcp *pcp, gfp_t gfp, size_t n,
+				      unsigned int order)
+{
+	struct page *page = NULL;
+
+	if (n >= PIECED_MIN)
+		page = alloc_pages_pieced(pcp, gfp, n);
+	if (page)
+		return page;
+	page = alloc_pages(pcp, gfp & ~GFP_WAIT, order);
+	if (page)
+		give_back(page, n, (1UL << order) - n);
+	return page;
 }
 
 struct page *alloc_pages_exact(struct pcp *pcp, gfp_t gfp, size_t n,
 			       size_t align)
 {
 	size_t block = max(n, align >> PAGE_SHIFT);
+	struct page *page = NULL;
 	unsigned int order;
-	struct page *page;
 
 	ASSERT(n > 0 && is_pow2(align) && align >= PAGE_SIZE);
 	if (n > vm.nr_pages)
@@ -286,6 +314,12 @@ struct page *alloc_pages_exact(struct pcp *pcp, gfp_t gfp, size_t n,
 	if (block > SECTION_PAGES || align > vm.base_align)
 		return alloc_contig_pages(pcp, gfp, n, align);
 	order = log2_ceil(block);
+	if (n >= PIECED_MIN && align == PAGE_SIZE)
+		page = alloc_pages_there(pcp, gfp, n, order);
+	if (page) {
+		reclaim_at_high(page_zone(page));
+		return page;
+	}
 	page = alloc_pages(pcp, gfp, order);
 	if (page)
 		give_back(page, n, (1UL << order) - n);

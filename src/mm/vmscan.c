@@ -12,6 +12,9 @@
 #define PURGE_TICK_ORDER	1
 #define PURGE_TICK_SINGLES	256	/* pages */
 
+/* Blocks that go in exchange for others, at least. */
+#define PURGE_EXCHANGE_ORDER	3
+
 /* Free dirty pages that the clock leaves for the next request. */
 #define PURGE_TICK_KEEP		32
 
@@ -30,7 +33,7 @@ static void shrink_caches(enum reclaim how)
 {
 	for (struct shrinker *s = shrinkers; s; s = s->next)
 		s->shrink(how);
-	pcp_drain_each(how != RECLAIM_IDLE);
+	pcp_drain_each(reclaim_is_total(how));
 }
 
 /* Takes the zone's largest dirty block out of the free areas. */
@@ -109,6 +112,30 @@ size_t zone_purge(struct zone *zone, size_t target, unsigned int min_order)
 	return total;
 }
 
+/* Reclaim looks again when a 16th more is resident. Under the zone lock. */
+static void zone_set_high(struct zone *zone)
+{
+	size_t resident = zone_resident(zone);
+
+	zone->resident_step = max(resident / 16, PAGEBLOCK_PAGES);
+	zone->resident_high = min(zone->resident_limit,
+				  resident + zone->resident_step);
+	__atomic_store_n(&zone->over_high, false, __ATOMIC_RELAXED);
+}
+
+/* How much more is resident than when zone_set_high was called. */
+static size_t zone_grown(struct zone *zone)
+{
+	size_t resident, before;
+
+	lock_acquire(&zone->lock);
+	resident = zone_resident(zone);
+	before = zone->resident_high - min(zone->resident_step,
+					   zone->resident_high);
+	lock_release(&zone->lock);
+	return resident - min(before, resident);
+}
+
 /* What the zone did not need since the last time is surplus. */
 static void zone_reclaim(struct zone *zone)
 {
@@ -126,6 +153,7 @@ static void zone_reclaim(struct zone *zone)
 	}
 	lock_acquire(&zone->lock);
 	zone->low_free_dirty = zone->nr_free_dirty;
+	zone_set_high(zone);
 	lock_release(&zone->lock);
 }
 
@@ -168,28 +196,30 @@ bool reclaim_scattered(struct zone *zone)
 	return true;
 }
 
-/* The zone is looked at again when it has used half of what is left, or a
- * little more where that is nothing. */
-static void zone_set_high(struct zone *zone, size_t left, size_t step)
+/* The limit is looked at again when the zone has used half of what is left,
+ * or a little more where that is nothing. */
+static void zone_set_limit(struct zone *zone, size_t left, size_t step)
 {
 	lock_acquire(&zone->lock);
-	zone->resident_high = zone_resident(zone) + max(left / 2, step);
-	__atomic_store_n(&zone->over_high, false, __ATOMIC_RELAXED);
+	zone->resident_limit = zone_resident(zone) + max(left / 2, step);
 	lock_release(&zone->lock);
 }
 
-cold_path void reclaim_near_limit_slow(struct zone *zone)
+static bool zone_is_at_limit(struct zone *zone)
+{
+	bool at_limit;
+
+	lock_acquire(&zone->lock);
+	at_limit = zone_resident(zone) > zone->resident_limit;
+	lock_release(&zone->lock);
+	return at_limit;
+}
+
+static void reclaim_near_limit(struct zone *zone)
 {
 	struct limit limit;
 	size_t left, margin;
 
-	/* Not lock_acquire: the shared heap's lock may be held. Whoever waits
-	 * uses nothing meanwhile. */
-	while (!lock_try(&reclaim_lock)) {
-		if (!__atomic_load_n(&zone->over_high, __ATOMIC_RELAXED))
-			return;
-		sched_yield();
-	}
 	limit_read(&limit);
 	left = limit.left >> PAGE_SHIFT;
 	margin = (limit.size >> PAGE_SHIFT) / 8;
@@ -197,7 +227,27 @@ cold_path void reclaim_near_limit_slow(struct zone *zone)
 		shrink_caches(RECLAIM_ALL);
 		left += zone_purge(zone, margin - left + margin / 4, 0);
 	}
-	zone_set_high(zone, left > margin ? left - margin : 0, margin / 4);
+	zone_set_limit(zone, left > margin ? left - margin : 0, margin / 4);
+}
+
+cold_path void reclaim_at_high_slow(struct zone *zone)
+{
+	/* Not lock_acquire: the shared heap's lock may be held. Whoever waits
+	 * uses nothing meanwhile. */
+	while (!lock_try(&reclaim_lock)) {
+		if (!__atomic_load_n(&zone->over_high, __ATOMIC_RELAXED))
+			return;
+		sched_yield();
+	}
+	shrink_caches(RECLAIM_STALE);
+	/* What lies free and dirty does not serve: it goes, in exchange for
+	 * what is resident now. */
+	zone_purge(zone, zone_grown(zone), PURGE_EXCHANGE_ORDER);
+	if (zone_is_at_limit(zone))
+		reclaim_near_limit(zone);
+	lock_acquire(&zone->lock);
+	zone_set_high(zone);
+	lock_release(&zone->lock);
 	lock_release(&reclaim_lock);
 }
 

@@ -4,9 +4,10 @@
  * 1. Two ways ask for it. Time: every half decay_ms, by the next slow path
  *    of any thread, what lay unused since the last time is given back, from
  *    caches to slabs, from slabs to zones, from zones to the kernel. Need:
- *    when an allocation fails, all caches are emptied into the zones; when
- *    the pages that may be resident come near the limit of the cgroup or
- *    the machine, free ones are purged.
+ *    with each 16th that a zone has more resident, unused caches are emptied
+ *    into the zones, and when an allocation fails all of them; when the pages
+ *    that may be resident come near the limit of the cgroup or the machine,
+ *    free ones are purged.
  * 2. Upper floors put their caches under it as shrinkers.
  * 3. Free dirty blocks are purged largest first: taken out of the free
  *    areas, purged without the zone lock, and freed again as clean ones.
@@ -18,10 +19,21 @@
 #include "mm/mmzone.h"
 
 enum reclaim {
-	RECLAIM_IDLE,	/* what lay unused since the last time */
-	RECLAIM_CACHES,	/* all caches, into the zones: no system calls */
-	RECLAIM_ALL,	/* and all that can go back to the kernel */
+	RECLAIM_STALE,	/* what lay unused since the last time, into zones */
+	RECLAIM_CACHES,	/* all caches, into zones */
+	RECLAIM_IDLE,	/* what lay unused, and on to the kernel */
+	RECLAIM_ALL,	/* all, and on to the kernel */
 };
+
+static inline bool reclaim_is_total(enum reclaim how)
+{
+	return how == RECLAIM_CACHES || how == RECLAIM_ALL;
+}
+
+static inline bool reclaim_purges(enum reclaim how)
+{
+	return how == RECLAIM_IDLE || how == RECLAIM_ALL;
+}
 
 struct shrinker {
 	/* Of locks, only the shared heap's may be held when it is called. */
@@ -43,14 +55,15 @@ void reclaim_tick(uint64_t now);
  * not. */
 bool reclaim_scattered(struct zone *zone);
 
-/* Gives the zone's free memory back to the kernel when nearly all that the
- * process may have resident is. */
-void reclaim_near_limit_slow(struct zone *zone);
+/* More may be resident than when it was last looked at. Empties the caches
+ * that lay unused since; and gives the zone's free memory back to the kernel
+ * when nearly all that the process may have resident is. */
+void reclaim_at_high_slow(struct zone *zone);
 
-static inline void reclaim_near_limit(struct zone *zone)
+static inline void reclaim_at_high(struct zone *zone)
 {
 	if (unlikely(__atomic_load_n(&zone->over_high, __ATOMIC_RELAXED)))
-		reclaim_near_limit_slow(zone);
+		reclaim_at_high_slow(zone);
 }
 
 /* Empties caches into the zones. */

@@ -3,7 +3,7 @@
 #include "os/topology.h"
 
 /* Smaller heaps never ask for the limit on resident memory, pages. */
-#define ZONE_FIRST_HIGH	(8 * PAGEBLOCK_PAGES)
+#define ZONE_FIRST_LIMIT	(8 * PAGEBLOCK_PAGES)
 
 /* Node 0 exists in every process and must not cost an allocation. */
 static struct node node_zero;
@@ -20,7 +20,8 @@ static void zone_init(struct zone *zone, int node, enum zone_type type)
 	zone->node = node;
 	zone->type = type;
 	zone->name = names[type];
-	zone->resident_high = ZONE_FIRST_HIGH;
+	zone->resident_limit = ZONE_FIRST_LIMIT;
+	zone->resident_high = PAGEBLOCK_PAGES;
 	lock_init(&zone->lock, LOCK_ZONE);
 }
 

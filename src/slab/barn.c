@@ -4,7 +4,8 @@
 #include "slab/fault.h"
 
 /* What a barn keeps at most. */
-#define BARN_MAX_FULL	16		/* sheaves */
+#define BARN_MIN_FULL	2		/* sheaves, however little used */
+#define BARN_MAX_FULL	128		/* sheaves */
 #define BARN_MAX_BYTES	(1UL << 20)	/* in full sheaves */
 #define BARN_MAX_EMPTY	16		/* sheaves */
 
@@ -26,6 +27,7 @@ bool barn_init_node(int node)
 	for (unsigned int class = 0; class < NR_CLASSES; class++) {
 		lock_init(&array[class].lock, LOCK_BARN);
 		list_init(&array[class].partial);
+		array[class].max_full = BARN_MIN_FULL;
 		array[class].class = (uint8_t)class;
 	}
 	barns[node] = array;
@@ -91,15 +93,27 @@ static bool barn_push_empty(struct barn *barn, struct sheaf *empty)
 	return true;
 }
 
+/* Read without the lock, as a hint. */
+static void barn_set_overflowed(struct barn *barn, bool overflowed)
+{
+	__atomic_store_n(&barn->overflowed, overflowed, __ATOMIC_RELAXED);
+}
+
 struct sheaf *barn_get_full(struct barn *barn, struct sheaf *empty)
 {
 	struct sheaf *full;
 	bool kept = true;
 
-	if (!__atomic_load_n(&barn->nr_full, __ATOMIC_RELAXED))
+	if (!__atomic_load_n(&barn->nr_full, __ATOMIC_RELAXED) &&
+	    !__atomic_load_n(&barn->overflowed, __ATOMIC_RELAXED))
 		return NULL;
 	lock_acquire(&barn->lock);
 	full = sheaf_pop(&barn->full, &barn->nr_full);
+	if (!full && barn->overflowed) {
+		barn->max_full = (uint16_t)min(barn->max_full * 2,
+					       BARN_MAX_FULL);
+		barn_set_overflowed(barn, false);
+	}
 	if (full) {
 		barn->low_full = min(barn->low_full, barn->nr_full);
 		kept = barn_push_empty(barn, empty);
@@ -114,7 +128,7 @@ static bool barn_has_room(const struct barn *barn, const struct sheaf *full)
 {
 	size_t bytes = (size_t)full->nr * size_classes[barn->class].size;
 
-	return barn->nr_full < BARN_MAX_FULL &&
+	return barn->nr_full < barn->max_full &&
 	       (barn->nr_full + 1) * bytes <= BARN_MAX_BYTES;
 }
 
@@ -126,6 +140,8 @@ bool barn_put_full(struct barn *barn, struct sheaf *full)
 	room = barn_has_room(barn, full);
 	if (room)
 		sheaf_push(&barn->full, &barn->nr_full, full);
+	else
+		barn_set_overflowed(barn, true);
 	lock_release(&barn->lock);
 	return room;
 }
@@ -389,8 +405,8 @@ static void barn_shrink(struct barn *barn, enum reclaim how)
 	struct list dead;
 
 	lock_acquire(&barn->lock);
-	full = barn_detach_full(barn, how == RECLAIM_IDLE ? barn->low_full :
-							   barn->nr_full);
+	full = barn_detach_full(barn, reclaim_is_total(how) ? barn->nr_full :
+							     barn->low_full);
 	lock_release(&barn->lock);
 	for (; full; full = next) {
 		next = full->next;
@@ -401,11 +417,13 @@ static void barn_shrink(struct barn *barn, enum reclaim how)
 		sheaf_free(full);
 	}
 
-	if (how != RECLAIM_CACHES)
+	if (reclaim_purges(how))
 		barn_sweep(barn, how == RECLAIM_ALL);
 
 	list_init(&dead);
 	lock_acquire(&barn->lock);
+	barn->max_full = (uint16_t)max(barn->max_full - barn->low_full,
+				       BARN_MIN_FULL);
 	barn->low_full = barn->nr_full;
 	if (barn->nr_unused)
 		barn_detach_unused(barn, &dead);

@@ -7,9 +7,12 @@
  * 2. Slabs with objects to hand out stand in `partial`; full slabs in no
  *    list. An unused slab goes back to the page allocator, but for one.
  * 3. Run classes have no slabs: their sheaves hold runs (RUN_CACHED).
- * 4. Reclaim sweeps slabs whose free objects have not changed since its last
+ * 4. As many full sheaves are kept as turned out to be of use: the barn may
+ *    have twice as many when it is asked in vain for one after it refused
+ *    one; and fewer by those that lay unused between two reclaims.
+ * 5. Reclaim sweeps slabs whose free objects have not changed since its last
  *    visit: their free pages go back to the kernel, the slab stays.
- * 5. The lock protects the barn, its slabs and the sheaves in it. It is not
+ * 6. The lock protects the barn, its slabs and the sheaves in it. It is not
  *    held while pages are allocated or freed.
  */
 #ifndef ZBM_BARN_H
@@ -37,6 +40,8 @@ struct barn {
 	struct sheaf *full, *empty;
 	uint16_t nr_full, nr_empty;
 	uint16_t low_full;	/* fewest full since the last reclaim */
+	uint16_t max_full;	/* rule 4 */
+	bool overflowed;	/* one was refused since max_full was raised */
 	uint16_t nr_unused;	/* slabs in `partial` without objects in use */
 	uint8_t class;
 	uint8_t sweep;		/* number of the sweep that is going on */

@@ -124,6 +124,15 @@ static void test_a_sheaf_fills_a_power_of_two_of_bytes(void **state)
 	finish();
 }
 
+/* As if many had been of use. */
+static struct barn *busy_barn_for(size_t size)
+{
+	struct barn *barn = barn_for(size);
+
+	barn->max_full = 64;
+	return barn;
+}
+
 static void test_an_empty_sheaf_is_exchanged_for_a_full_one(void **state)
 {
 	struct barn *barn = barn_for(64);
@@ -151,7 +160,7 @@ static void test_an_empty_sheaf_is_exchanged_for_a_full_one(void **state)
 
 static void test_the_last_full_sheaf_in_is_the_first_out(void **state)
 {
-	struct barn *barn = barn_for(48);
+	struct barn *barn = busy_barn_for(48);
 	struct sheaf *sheaf[3];
 
 	(void)state;
@@ -170,42 +179,69 @@ static void test_the_last_full_sheaf_in_is_the_first_out(void **state)
 	finish();
 }
 
-static void test_full_sheaves_are_limited_in_number(void **state)
+static void drop_sheaf(struct sheaf *sheaf)
 {
-	struct barn *barn = barn_for(16);
-	struct sheaf *sheaf = full_sheaf(barn, 6);
-	size_t n = 0;
-
-	(void)state;
-	while (barn_put_full(barn, sheaf)) {
-		sheaf = full_sheaf(barn, 6);
-		assert_true(++n < 100);
-	}
-	assert_int_equal(barn->nr_full, n);
-	assert_true(n >= 4);
-	/* Who is refused keeps the sheaf and its objects. */
-	assert_int_equal(sheaf->nr, 6);
 	barn_flush(&pcp, sheaf->object, sheaf->nr);
 	sheaf_free(sheaf);
+}
+
+/* Puts sheaves until one is refused, which keeps its objects; how many. */
+static size_t fill_barn(struct barn *barn, size_t want)
+{
+	struct sheaf *sheaf;
+	size_t n = 0;
+
+	while (barn_put_full(barn, sheaf = full_sheaf(barn, want)))
+		assert_true(++n < 1000);
+	assert_int_equal(barn->nr_full, n);
+	assert_int_equal(sheaf->nr, want);
+	drop_sheaf(sheaf);
+	return n;
+}
+
+static void empty_barn(struct barn *barn)
+{
+	struct sheaf *sheaf;
+
+	while ((sheaf = barn_get_full(barn, NULL)))
+		drop_sheaf(sheaf);
+}
+
+static void test_full_sheaves_are_kept_as_far_as_they_are_of_use(void **state)
+{
+	struct barn *barn = barn_for(16);
+	size_t first = fill_barn(barn, 6), most = first, n;
+
+	(void)state;
+	assert_true(first >= 1 && first <= 4);
+	/* Those that are missed after they were refused are kept next time. */
+	for (int round = 0; round < 10; round++) {
+		empty_barn(barn);
+		n = fill_barn(barn, 6);
+		assert_true(n == min(2 * most, n));
+		assert_true(n >= most);
+		most = n;
+	}
+	assert_true(most >= 64 && most <= 256);
+	/* What is put and never asked for is not. */
+	barn_shrink_all(RECLAIM_STALE);
+	barn_shrink_all(RECLAIM_STALE);
+	assert_int_equal(barn->nr_full, 0);
+	assert_int_equal(fill_barn(barn, 6), first);
+	empty_barn(barn);
 	finish();
 }
 
 static void test_full_sheaves_are_limited_in_bytes(void **state)
 {
-	struct barn *barn = barn_for(14336);
-	struct sheaf *sheaf = full_sheaf(barn, 14);
-	size_t n = 0;
+	struct barn *barn = busy_barn_for(14336);
+	size_t n = fill_barn(barn, 14);
 
 	(void)state;
-	while (barn_put_full(barn, sheaf)) {
-		sheaf = full_sheaf(barn, 14);
-		assert_true(++n < 100);
-	}
 	assert_true(n >= 1);
 	assert_true(n * 14 * 14336 <= 1 << 20);
 	assert_true((n + 1) * 14 * 14336 > 1 << 20);
-	barn_flush(&pcp, sheaf->object, sheaf->nr);
-	sheaf_free(sheaf);
+	empty_barn(barn);
 	finish();
 }
 
@@ -418,7 +454,7 @@ static void test_the_idle_sweep_takes_what_did_not_change(void **state)
 
 static void test_reclaim_of_caches_empties_full_sheaves(void **state)
 {
-	struct barn *barn = barn_for(128);
+	struct barn *barn = busy_barn_for(128);
 
 	(void)state;
 	for (int i = 0; i < 4; i++)
@@ -464,7 +500,7 @@ int main(void)
 		cmocka_unit_test(
 			test_an_empty_sheaf_is_exchanged_for_a_full_one),
 		cmocka_unit_test(test_the_last_full_sheaf_in_is_the_first_out),
-		cmocka_unit_test(test_full_sheaves_are_limited_in_number),
+		cmocka_unit_test(test_full_sheaves_are_kept_as_far_as_they_are_of_use),
 		cmocka_unit_test(test_full_sheaves_are_limited_in_bytes),
 		cmocka_unit_test(test_empty_sheaves_are_limited),
 		cmocka_unit_test(test_refill_makes_slabs_as_needed),

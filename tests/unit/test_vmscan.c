@@ -14,11 +14,16 @@
 
 static struct zone *zone;
 static struct pcp pcp;
-static size_t nr_calls;
+static size_t nr_calls;		/* not counting looks: RECLAIM_STALE */
+static size_t nr_looks;
 static enum reclaim last_how;
 
 static void shrink(enum reclaim how)
 {
+	if (how == RECLAIM_STALE) {
+		nr_looks++;
+		return;
+	}
 	nr_calls++;
 	last_how = how;
 }
@@ -329,9 +334,38 @@ static void test_much_resident_memory_makes_the_zone_look(void **state)
 	/* A request that may not wait leaves it to the next. */
 	assert_non_null(page);
 	free_pages(NULL, page, 8);
+	nr_looks = 0;
 	free_pages(NULL, alloc_pages(NULL, GFP_USER, 0), 0);
 	assert_false(zone->over_high);
 	assert_true(zone->resident_high > 256);
+	assert_int_equal(nr_looks, 1);
+	finish();
+}
+
+/* Blocks of one page and more lie free between used ones, dirty: the large
+ * ones go when something else becomes resident. */
+static void test_dirty_memory_goes_in_exchange_for_new(void **state)
+{
+	static struct page *page[32];
+	size_t resident;
+
+	(void)state;
+	zone->resident_high = SIZE_MAX;
+	zone->over_high = false;
+	for (size_t i = 0; i < array_size(page); i++) {
+		page[i] = alloc_pages(NULL, GFP_USER, 6);
+		assert_non_null(page[i]);
+		free_pages_exact(NULL, page[i], 63);
+	}
+	assert_true(zone->nr_free_dirty >= 32 * 63);
+	resident = zone_resident(zone);
+	zone->resident_step = PAGEBLOCK_PAGES;
+	zone->resident_high = resident + zone->resident_step;
+	free_pages(NULL, alloc_pages(NULL, GFP_USER, PAGEBLOCK_ORDER + 2),
+		   PAGEBLOCK_ORDER + 2);
+	assert_true(zone_resident(zone) < resident + 1024);
+	for (size_t i = 0; i < array_size(page); i++)
+		free_pages_exact(NULL, page[i] + 63, 1);
 	finish();
 }
 
@@ -360,6 +394,8 @@ int main(void)
 			test_a_failing_request_empties_the_caches, fresh),
 		cmocka_unit_test_setup(
 			test_much_resident_memory_makes_the_zone_look, fresh),
+		cmocka_unit_test_setup(
+			test_dirty_memory_goes_in_exchange_for_new, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);
