@@ -1,4 +1,5 @@
 #include "malloc/huge.h"
+#include "mm/hugepage.h"
 #include "mm/page_alloc.h"
 #include "mm/vmscan.h"
 #include "os/os.h"
@@ -6,7 +7,14 @@
 /* Smaller blocks are copied; they are here for their alignment. */
 #define MOVE_MIN_PAGES	PAGEBLOCK_PAGES
 
+/* Runs that ask for huge pages, when that many were written to the end before
+ * they were freed, one after another. */
+#define HUGEPAGES_MIN_PAGES	(2 * PAGEBLOCK_PAGES)
+#define WRITTEN_ENOUGH		4
+#define NR_SAMPLES		8	/* pages of a run that are looked at */
+
 static struct huge_counts huge;
+static size_t nr_written;	/* runs, since one was not */
 
 static size_t pages_for(size_t size)
 {
@@ -29,6 +37,33 @@ static struct page *huge_alloc_pages(size_t n, size_t align)
 	return heap_alloc_pages(n, align, -1);
 }
 
+/* How much of the program's large runs it writes: some pages of the run that
+ * it frees tell. */
+static void note_written(struct page *page, size_t n)
+{
+	unsigned char incore = 1;
+
+	if (n < HUGEPAGES_MIN_PAGES || !hugepages_wanted())
+		return;
+	for (size_t i = 0; i < NR_SAMPLES && incore & 1; i++)
+		if (!os_incore(page_address(page + (n - 1) * i /
+					    (NR_SAMPLES - 1)),
+			       PAGE_SIZE, &incore))
+			return;
+	/* Relaxed: a hint. */
+	if (!(incore & 1))
+		__atomic_store_n(&nr_written, 0, __ATOMIC_RELAXED);
+	else
+		__atomic_fetch_add(&nr_written, 1, __ATOMIC_RELAXED);
+}
+
+static void ask_hugepages(struct page *page, size_t n)
+{
+	if (n >= HUGEPAGES_MIN_PAGES &&
+	    __atomic_load_n(&nr_written, __ATOMIC_RELAXED) >= WRITTEN_ENOUGH)
+		hugepages_ask(page_to_pfn(page), n);
+}
+
 void *huge_alloc(size_t size, size_t align, bool zero)
 {
 	size_t n = pages_for(size);
@@ -41,6 +76,7 @@ void *huge_alloc(size_t size, size_t align, bool zero)
 		return NULL;
 	if (zero)
 		clear_pages(page, n, word_state(page_word(page)) & RUN_DIRTY);
+	ask_hugepages(page, n);
 	__atomic_fetch_add(&huge.nr_alloc, 1, __ATOMIC_RELAXED);
 	huge_count_size(n, 0);
 	return page_address(page);
@@ -55,7 +91,7 @@ static bool huge_purge(struct page *page, size_t n)
 	if (moved && remap_pages(page, n))
 		return true;
 	return n >= SECTION_PAGES &&
-	       os_purge(page_address(page), n << PAGE_SHIFT);
+	       pages_purge(page_to_pfn(page), n);
 }
 
 void huge_free(struct page *page)
@@ -64,6 +100,7 @@ void huge_free(struct page *page)
 
 	__atomic_fetch_add(&huge.nr_free, 1, __ATOMIC_RELAXED);
 	huge_count_size(0, n);
+	note_written(page, n);
 	if (huge_purge(page, n))
 		free_clean_pages(page, n, n);
 	else
@@ -101,6 +138,7 @@ static void *huge_move(struct page *page, size_t n)
 	word = page_word(to);
 	page_set_word(to, word | word_state_bits(RUN_MOVED | RUN_DIRTY));
 	/* What is left at the old place reads as zero. */
+	hugepages_drop(page_to_pfn(page), old_n);
 	free_clean_pages(page, old_n, 0);
 	huge_count_size(n, old_n);
 	return page_address(to);

@@ -7,6 +7,8 @@
  *    move, and their bytes are copied only where that cannot be.
  * 3. A freed block of a section and more goes back to the kernel at once, as
  *    glibc's do; smaller ones wait for the next request, or for reclaim.
+ * 4. When the program writes all of its large blocks, as some pages of those
+ *    that it frees tell, the next ones ask for huge pages.
  */
 #ifndef ZBM_HUGE_H
 #define ZBM_HUGE_H

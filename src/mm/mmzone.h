@@ -111,6 +111,7 @@ struct section {
 	struct zone *zone;	/* NULL: not yet anybody's */
 	uint32_t online;	/* pages committed, from its start */
 	uint32_t nr_free;	/* pages in its zone's free areas */
+	uint32_t hugepages;	/* pageblocks that ask for them, by bit; atomic */
 	uint8_t migratetype[SECTION_PAGEBLOCKS];
 	struct pageblock pageblock[SECTION_PAGEBLOCKS];
 	struct page_link link[SECTION_PAGES];	/* of the pages' owners */

@@ -1,6 +1,7 @@
 #include "mm/page_alloc.h"
 #include "mm/buddy.h"
 #include "mm/hotplug.h"
+#include "mm/hugepage.h"
 #include "mm/vmscan.h"
 #include "mm/zonelist.h"
 #include "os/os.h"
@@ -389,7 +390,7 @@ static void clear_range(uint32_t pfn, size_t n)
 	void *start = pfn_to_address(pfn);
 
 	if ((n >= CLEAR_BY_PURGE || mostly_absent(start, n)) &&
-	    os_purge(start, n << PAGE_SHIFT))
+	    pages_purge(pfn, n))
 		return;
 	memset(start, 0, n << PAGE_SHIFT);
 }
@@ -446,7 +447,7 @@ size_t run_purge_cached(struct page *page)
 		return 0;
 	/* Ours until the bit is clear: now its length holds. */
 	n = run_nr_pages(page);
-	purged = os_purge(page_address(page), n << PAGE_SHIFT);
+	purged = pages_purge(page_to_pfn(page), n);
 	/* Pairs with the acquire in run_claim and run_wait. */
 	__atomic_fetch_and(&page->word, ~(purged ? busy | dirty : busy),
 			   __ATOMIC_RELEASE);

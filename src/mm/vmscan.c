@@ -1,6 +1,7 @@
 #include "mm/vmscan.h"
 #include "base/options.h"
 #include "mm/buddy.h"
+#include "mm/hugepage.h"
 #include "mm/pcp.h"
 #include "os/limit.h"
 #include "os/os.h"
@@ -14,6 +15,7 @@
 
 /* Blocks that go in exchange for others, at least. */
 #define PURGE_EXCHANGE_ORDER	3
+#define EXCHANGE_KEEP		8
 
 /* Free dirty pages that the clock leaves for the next request. */
 #define PURGE_TICK_KEEP		32
@@ -77,8 +79,7 @@ static size_t purge_block(uint32_t pfn, size_t n, size_t target, size_t *done)
 		purged += dirty_count(pfn + at, step);
 	}
 	*done = n - at;
-	return os_purge(pfn_to_address(pfn + at), *done << PAGE_SHIFT) ?
-	       purged : 0;
+	return pages_purge(pfn + (uint32_t)at, *done) ? purged : 0;
 }
 
 size_t zone_purge(struct zone *zone, size_t target, unsigned int min_order)
@@ -123,17 +124,21 @@ static void zone_set_high(struct zone *zone)
 	__atomic_store_n(&zone->over_high, false, __ATOMIC_RELAXED);
 }
 
-/* How much more is resident than when zone_set_high was called. */
-static size_t zone_grown(struct zone *zone)
+/* Pages that may go in exchange for those that are resident since
+ * zone_set_high was called. An 8th may stay dirty: it is used again soon. */
+static size_t zone_exchange(struct zone *zone)
 {
-	size_t resident, before;
+	size_t resident, before, kept, dirty;
 
 	lock_acquire(&zone->lock);
 	resident = zone_resident(zone);
 	before = zone->resident_high - min(zone->resident_step,
 					   zone->resident_high);
+	kept = resident / EXCHANGE_KEEP;
+	dirty = zone->nr_free_dirty;
 	lock_release(&zone->lock);
-	return resident - min(before, resident);
+	return min(resident - min(before, resident),
+		   dirty - min(kept, dirty));
 }
 
 /* What the zone did not need since the last time is surplus. */
@@ -240,9 +245,8 @@ cold_path void reclaim_at_high_slow(struct zone *zone)
 		sched_yield();
 	}
 	shrink_caches(RECLAIM_STALE);
-	/* What lies free and dirty does not serve: it goes, in exchange for
-	 * what is resident now. */
-	zone_purge(zone, zone_grown(zone), PURGE_EXCHANGE_ORDER);
+	/* What lies free and dirty did not serve. */
+	zone_purge(zone, zone_exchange(zone), PURGE_EXCHANGE_ORDER);
 	if (zone_is_at_limit(zone))
 		reclaim_near_limit(zone);
 	lock_acquire(&zone->lock);

@@ -1,7 +1,7 @@
 #include "slab/slab.h"
 #include "base/bitmap.h"
+#include "mm/hugepage.h"
 #include "mm/page_alloc.h"
-#include "os/os.h"
 
 /* Small objects come and go; larger ones tend to stay and pin their
  * pageblock: kept apart. */
@@ -217,7 +217,7 @@ size_t slab_sweep(struct slab *slab)
 						 ~PAGE_BIN_MASK);
 		pages = (uint32_t)(((1UL << n) - 1) << page);
 		slab->stale |= pages;
-		if (!os_purge(page_address(first), n << PAGE_SHIFT))
+		if (!pages_purge(slab->pfn + (uint32_t)page, n))
 			break;
 		slab->stale &= ~pages;
 		purged += n;

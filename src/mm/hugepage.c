@@ -1,0 +1,92 @@
+#include "mm/hugepage.h"
+#include "base/options.h"
+#include "os/os.h"
+
+#define SETTING	"/sys/kernel/mm/transparent_hugepage/enabled"
+
+static bool system_gives_to_who_asks(void)
+{
+	char buf[64];
+
+	return os.page_size == PAGE_SIZE &&
+	       os_read_file(SETTING, buf, sizeof(buf)) > 0 &&
+	       strstr(buf, "[madvise]");
+}
+
+bool hugepages_wanted(void)
+{
+	static enum { UNKNOWN, WANTED, UNWANTED } state;
+	int now = __atomic_load_n(&state, __ATOMIC_RELAXED);
+
+	if (unlikely(now == UNKNOWN)) {
+		now = options.thp == THP_AUTO && system_gives_to_who_asks() ?
+		      WANTED : UNWANTED;
+		__atomic_store_n(&state, now, __ATOMIC_RELAXED);
+	}
+	return now == WANTED;
+}
+
+/* The pageblocks of one section that have pages of [pfn, end), by bit. */
+static uint32_t pageblock_mask(size_t pfn, size_t end)
+{
+	size_t first = pfn >> PAGEBLOCK_ORDER;
+	size_t n = ((end - 1) >> PAGEBLOCK_ORDER) - first + 1;
+
+	return (uint32_t)(((1UL << n) - 1) <<
+			  (first & (SECTION_PAGEBLOCKS - 1)));
+}
+
+/* Where the section that `pfn` lies in ends, or the range if it is before. */
+static size_t part_end(size_t pfn, size_t end)
+{
+	return min(end, (pfn | (SECTION_PAGES - 1)) + 1);
+}
+
+void hugepages_ask(uint32_t pfn, size_t n)
+{
+	size_t end = pfn + n;
+
+	if (!os_hugepage(pfn_to_address(pfn), n << PAGE_SHIFT, true))
+		return;
+	for (size_t at = pfn; at < end; at = part_end(at, end))
+		__atomic_fetch_or(&pfn_to_section(at)->hugepages,
+				  pageblock_mask(at, part_end(at, end)),
+				  __ATOMIC_RELAXED);
+}
+
+static void drop_in_section(struct section *section, size_t base, uint32_t bits)
+{
+	__atomic_fetch_and(&section->hugepages, ~bits, __ATOMIC_RELAXED);
+	while (bits) {
+		unsigned int first = (unsigned int)__builtin_ctz(bits), n = 1;
+
+		while (first + n < SECTION_PAGEBLOCKS && bits >> (first + n) & 1)
+			n++;
+		os_hugepage(pfn_to_address(base + first * PAGEBLOCK_PAGES),
+			    n * PAGEBLOCK_SIZE, false);
+		bits &= ~(uint32_t)(((1UL << n) - 1) << first);
+	}
+}
+
+void hugepages_drop(uint32_t pfn, size_t n)
+{
+	size_t end = pfn + n, next;
+
+	for (size_t at = pfn; at < end; at = next) {
+		struct section *section = pfn_to_section(at);
+		uint32_t bits = __atomic_load_n(&section->hugepages,
+						__ATOMIC_RELAXED);
+
+		next = part_end(at, end);
+		bits &= pageblock_mask(at, next);
+		if (unlikely(bits))
+			drop_in_section(section, at & ~(SECTION_PAGES - 1),
+					bits);
+	}
+}
+
+bool pages_purge(uint32_t pfn, size_t n)
+{
+	hugepages_drop(pfn, n);
+	return os_purge(pfn_to_address(pfn), n << PAGE_SHIFT);
+}

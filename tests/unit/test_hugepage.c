@@ -1,0 +1,126 @@
+/*
+ * test_hugepage - who asks for huge pages, and until when.
+ *
+ * Where the system's setting is not "madvise" nobody asks: the tests then see
+ * to that.
+ */
+#include "world.h"
+
+#include "malloc/huge.h"
+#include "mm/hotplug.h"
+#include "mm/hugepage.h"
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#define SIZE	(9UL << 20)	/* bytes */
+
+static int start(void **state)
+{
+	(void)state;
+	options.decay_ms = 0;
+	return heap_start() ? 0 : -1;
+}
+
+static size_t nr_asking(void)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < nr_online_sections; i++)
+		n += (size_t)__builtin_popcount(vm.sections[i].hugepages);
+	return n;
+}
+
+static void write_and_free(size_t written)
+{
+	char *p = mem_malloc(SIZE);
+
+	assert_non_null(p);
+	memset(p, 1, written);
+	mem_free(p);
+}
+
+static void test_pages_ask_until_they_are_purged(void **state)
+{
+	char *p = mem_malloc(SIZE);
+	uint32_t pfn = address_to_pfn(p);
+	size_t n = SIZE >> PAGE_SHIFT;
+
+	(void)state;
+	if (!hugepages_wanted())
+		skip();
+	hugepages_ask(pfn, n);
+	assert_in_range(nr_asking(), SIZE / PAGEBLOCK_SIZE,
+			SIZE / PAGEBLOCK_SIZE + 2);
+	memset(p, 1, SIZE);
+	/* One page is enough for its whole pageblock. */
+	assert_true(pages_purge(pfn + PAGEBLOCK_PAGES, 1));
+	assert_in_range(nr_asking(), SIZE / PAGEBLOCK_SIZE - 1,
+			SIZE / PAGEBLOCK_SIZE + 1);
+	assert_int_equal(p[PAGEBLOCK_SIZE], 0);
+	assert_int_equal(p[PAGEBLOCK_SIZE + PAGE_SIZE], 1);
+	mem_free(p);
+	mem_trim(0);
+	assert_int_equal(nr_asking(), 0);
+	heap_validate();
+}
+
+static void test_large_blocks_that_are_written_ask(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 8; i++)
+		write_and_free(SIZE);
+	write_and_free(0);
+	assert_int_equal(nr_asking() > 0, hugepages_wanted());
+	mem_trim(0);
+	assert_int_equal(nr_asking(), 0);
+	heap_validate();
+}
+
+static void test_blocks_that_are_not_written_ask_no_more(void **state)
+{
+	(void)state;
+	mem_trim(0);
+	for (int i = 0; i < 8; i++) {
+		write_and_free(SIZE / 2);
+		mem_trim(0);
+	}
+	write_and_free(0);
+	assert_int_equal(nr_asking(), 0);
+	heap_validate();
+}
+
+static void test_a_block_that_asked_grows(void **state)
+{
+	char *p;
+
+	(void)state;
+	for (int i = 0; i < 8; i++)
+		write_and_free(SIZE);
+	p = mem_malloc(SIZE);
+	for (size_t size = SIZE; size < 100UL << 20; size *= 2) {
+		memset(p, 1, size);
+		p = mem_realloc(p, 2 * size);
+		assert_non_null(p);
+		for (size_t i = 0; i < size; i += 4000)
+			assert_int_equal(p[i], 1);
+	}
+	mem_free(p);
+	mem_trim(0);
+	assert_int_equal(nr_asking(), 0);
+	heap_validate();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pages_ask_until_they_are_purged),
+		cmocka_unit_test(test_large_blocks_that_are_written_ask),
+		cmocka_unit_test(
+			test_blocks_that_are_not_written_ask_no_more),
+		cmocka_unit_test(test_a_block_that_asked_grows),
+	};
+
+	return cmocka_run_group_tests(tests, start, NULL);
+}
