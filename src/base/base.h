@@ -34,6 +34,17 @@
 	__auto_type max_a = (a); __auto_type max_b = (b); \
 	max_a > max_b ? max_a : max_b; })
 
+/* Fetches the line of any address, to be written. __builtin_prefetch takes
+ * the instruction only where all processors have it; others skip it. */
+static force_inline void prefetch_to_write(const void *p)
+{
+#ifdef __x86_64__
+	__asm__("prefetchw (%0)" : : "r"(p));
+#else
+	__builtin_prefetch(p, 1);
+#endif
+}
+
 #ifdef ZBM_DEBUG
 #define DEBUG_ZBM	1
 #else

@@ -11,7 +11,7 @@
 #define MISSES_TO_GROW	4
 
 /* Objects in a sheaf that is flushed as fast as it fills. */
-#define SURPLUS_WANT	13
+#define SURPLUS_WANT	16
 
 static inline void heap_tick(struct heap *heap)
 {
@@ -80,7 +80,8 @@ static void bin_want_more(struct bin *bin)
 	if (++bin->misses < MISSES_TO_GROW)
 		return;
 	bin->misses = 0;
-	bin->want = (uint16_t)min(bin->want * 2 + 2,
+	bin->want = (uint16_t)min(bin->want * 2 +
+				  max(2U, class_group(bin->class)),
 				  size_classes[bin->class].sheaf_max);
 }
 
@@ -186,8 +187,9 @@ static void bin_flush_surplus(struct heap *heap, struct bin *bin)
 	size_t n = bin_main_count(bin);
 	bool untouched = n && n == bin->main_given;
 
-	bin->want = max(bin->want / 2,
-			min(SURPLUS_WANT, size_classes[bin->class].sheaf_max));
+	bin->want = max(align_down(bin->want / 2, class_group(bin->class)),
+			(size_t)min(SURPLUS_WANT,
+				    size_classes[bin->class].sheaf_max));
 	bin_set_spare(heap, bin, spare, 0);
 	barn_flush(&heap->pcp, spare->object, spare->nr);
 	if (untouched) {

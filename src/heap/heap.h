@@ -121,6 +121,7 @@ static force_inline bool heap_free_fast(void *p)
 	uint64_t key;
 	void **top;
 
+	prefetch_to_write(p);
 	if (unlikely(!heap))
 		return false;
 	offset = (uintptr_t)p - heap->vm_base;

@@ -6,13 +6,14 @@
 #include "os/thread.h"
 #include "os/topology.h"
 
-/* Objects of a new bin's first refill: what lies in one page, at most a
- * smallest sheaf. */
+/* Objects of a new bin's first refill: a group, else what lies in one page,
+ * at most a smallest sheaf. */
 static uint16_t bin_first_want(unsigned int class)
 {
 	size_t n = PAGE_SIZE / size_classes[class].size;
 
-	return (uint16_t)min(max(n, 1UL), (size_t)SHEAF_MIN_CAPACITY);
+	n = min(max(n, 1UL), (size_t)SHEAF_MIN_CAPACITY);
+	return (uint16_t)max(n, (size_t)class_group(class));
 }
 
 union no_sheaf no_sheaf = { .sheaf = { .end = &sheaf_end } };

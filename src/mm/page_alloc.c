@@ -13,6 +13,8 @@
  * above it the dirty pages are purged instead. */
 #define CLEAR_BY_PURGE	(8 * PAGEBLOCK_PAGES)
 
+/* Runs of at least this many pages are pieced together before the zone grows;
+ * smaller ones find their place in any block. */
 #define PIECED_MIN	64
 
 /* From this many pages on it pays to ask which are in memory: it takes 2 us

@@ -37,6 +37,8 @@ static unsigned int slab_order(size_t size)
 /* Objects of a sheaf: as many as fit the header's rest of a power of two. */
 static unsigned int sheaf_max(size_t size)
 {
+	if (size < 128)
+		return 120;	/* whole groups */
 	if (size <= 512)
 		return 125;
 	if (size <= 4096)

@@ -69,6 +69,13 @@ static inline bool class_is_small(unsigned int class)
 	return class < NR_SMALL_CLASSES;
 }
 
+/* Objects that one thread takes at a time: of small ones so many that two
+ * threads do not share a pair of cache lines. */
+static inline unsigned int class_group(unsigned int class)
+{
+	return class < 7 ? 8 : 1;
+}
+
 /* The largest power of two that all objects of the class are aligned to. */
 static inline size_t class_align(unsigned int class)
 {
