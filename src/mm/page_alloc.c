@@ -287,20 +287,20 @@ static struct page *alloc_pages_pieced(struct pcp *pcp, gfp_t gfp, size_t n)
 	return pfn ? pfn_to_page(pfn) : NULL;
 }
 
-/* From the free areas as they are. A block of the order is cut; a large run
- * is pieced together first, which leaves the blocks that were never used. */
+/* A large run from the free areas as they are: pieced together, which leaves
+ * alone what was never used; else cut from a block of the order. */
 static struct page *alloc_pages_there(struct pcp *pcp, gfp_t gfp, size_t n,
 				      unsigned int order)
 {
-	struct page *page = NULL;
+	struct page *page = alloc_pages_pieced(pcp, gfp, n);
 
-	if (n >= PIECED_MIN)
-		page = alloc_pages_pieced(pcp, gfp, n);
-	if (page)
-		return page;
-	page = alloc_pages(pcp, gfp & ~GFP_WAIT, order);
-	if (page)
-		give_back(page, n, (1UL << order) - n);
+	if (!page) {
+		page = alloc_pages(pcp, gfp & ~GFP_WAIT, order);
+		if (page)
+			give_back(page, n, (1UL << order) - n);
+	}
+	if (page && gfp & GFP_WAIT)
+		reclaim_at_high(page_zone(page));
 	return page;
 }
 
@@ -319,10 +319,8 @@ struct page *alloc_pages_exact(struct pcp *pcp, gfp_t gfp, size_t n,
 	order = log2_ceil(block);
 	if (n >= PIECED_MIN && align == PAGE_SIZE)
 		page = alloc_pages_there(pcp, gfp, n, order);
-	if (page) {
-		reclaim_at_high(page_zone(page));
+	if (page)
 		return page;
-	}
 	page = alloc_pages(pcp, gfp, order);
 	if (page)
 		give_back(page, n, (1UL << order) - n);

@@ -272,12 +272,44 @@ static void *use_some(void *arg)
 	return arg;
 }
 
-static void run_thread(void *(*fn)(void *))
+static void run_thread_with(void *(*fn)(void *), void *arg)
 {
 	pthread_t thread;
 
-	assert_int_equal(pthread_create(&thread, NULL, fn, NULL), 0);
+	assert_int_equal(pthread_create(&thread, NULL, fn, arg), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+static void run_thread(void *(*fn)(void *))
+{
+	run_thread_with(fn, NULL);
+}
+
+static void *allocate_16(void *arg)
+{
+	void **p = arg;
+
+	for (int i = 0; i < 16; i++)
+		p[i] = mem_malloc(8);
+	return arg;
+}
+
+static void test_threads_do_not_share_lines(void **state)
+{
+	void *mine[16], *other[16];
+
+	(void)state;
+	allocate_16(mine);
+	run_thread_with(allocate_16, other);
+	for (int i = 0; i < 16; i++)
+		for (int k = 0; k < 16; k++)
+			assert_int_not_equal((uintptr_t)mine[i] / 128,
+					     (uintptr_t)other[k] / 128);
+	for (int i = 0; i < 16; i++) {
+		mem_free(mine[i]);
+		mem_free(other[i]);
+	}
+	finish();
 }
 
 static void test_a_thread_s_end_leaves_nothing_behind(void **state)
@@ -385,6 +417,7 @@ int main(void)
 		cmocka_unit_test(test_what_nobody_takes_is_given_back),
 		cmocka_unit_test(test_runs_are_reused_at_once),
 		cmocka_unit_test(test_cached_runs_are_bounded),
+		cmocka_unit_test(test_threads_do_not_share_lines),
 		cmocka_unit_test(test_a_thread_s_end_leaves_nothing_behind),
 		cmocka_unit_test(
 			test_what_another_thread_freed_is_there_for_all),
