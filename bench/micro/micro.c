@@ -7,19 +7,10 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-uint64_t micro_random(uint64_t *seed)
-{
-	uint64_t x = *seed += 0x9e3779b97f4a7c15UL;
-
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9UL;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebUL;
-	return x ^ x >> 31;
-}
-
 void micro_shuffle(uint16_t *item, size_t n, uint64_t *seed)
 {
 	for (size_t i = n; i > 1; i--) {
-		size_t other = micro_random(seed) % i;
+		size_t other = splitmix_next(seed) % i;
 		uint16_t last = item[i - 1];
 
 		item[i - 1] = item[other];
@@ -29,7 +20,7 @@ void micro_shuffle(uint16_t *item, size_t n, uint64_t *seed)
 
 uint32_t micro_draw_size(uint64_t *seed)
 {
-	uint64_t x = micro_random(seed);
+	uint64_t x = splitmix_next(seed);
 	uint32_t power = 8U << (x >> 8) % 7;
 
 	if (x % 256 == 0)

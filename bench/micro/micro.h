@@ -20,6 +20,7 @@
 #define BENCH_MICRO_H
 
 #include "../shim.h"
+#include "../splitmix.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -56,8 +57,6 @@ static inline const uint32_t *micro_sizes_batch(struct micro_sizes *sizes)
  * up to 16 KiB. 250 bytes in the mean. */
 uint32_t micro_draw_size(uint64_t *seed);
 
-/* Numbers that look random. */
-uint64_t micro_random(uint64_t *seed);
 void micro_shuffle(uint16_t *item, size_t n, uint64_t *seed);
 
 /* Zeroed, straight from the kernel. */

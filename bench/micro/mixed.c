@@ -25,7 +25,7 @@ static void fill_draws(struct draw *draw, int thread)
 	uint64_t seed = 3 + (uint64_t)thread;
 
 	for (size_t i = 0; i < NR_DRAWS; i++) {
-		draw[i].place = (uint32_t)micro_random(&seed);
+		draw[i].place = (uint32_t)splitmix_next(&seed);
 		draw[i].size = micro_draw_size(&seed);
 	}
 }

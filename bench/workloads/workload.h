@@ -20,6 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../splitmix.h"
+
 #define array_size(a)	(sizeof(a) / sizeof((a)[0]))
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
@@ -101,22 +103,13 @@ static inline void *take(size_t size)
 	return need(malloc(size));
 }
 
-/* Random numbers: splitmix64 (Steele, Lea and Flood 2014). */
-
 struct random {
 	uint64_t state;
 };
 
-static inline uint64_t mix(uint64_t x)
-{
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-	return x ^ (x >> 31);
-}
-
 static inline uint64_t random_next(struct random *random)
 {
-	return mix(random->state += 0x9e3779b97f4a7c15);
+	return splitmix_next(&random->state);
 }
 
 /* Uniform in 0 .. limit - 1. */

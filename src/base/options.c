@@ -298,7 +298,9 @@ void options_parse(struct options *opts, const char *text, const char *where)
 	struct span setting;
 
 	while (*text) {
-		setting = (struct span){ text, strcspn(text, OPTION_SEPARATORS) };
+		setting = (struct span){
+			text, strcspn(text, OPTION_SEPARATORS)
+		};
 		if (setting.len) {
 			setting_parse(opts, setting, &place);
 			text += setting.len;

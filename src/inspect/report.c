@@ -162,23 +162,19 @@ static void signals_release(const struct held_signals *held)
 		sizeof(set));
 }
 
-static bool is_not_mine(struct lock *lock)
-{
-	return !lock_is_mine(lock);
-}
-
 /* This thread was interrupted in the allocator and has not gone back: it
  * holds one of the locks that we would take. */
 static bool ends_inside_allocator(void)
 {
 	struct zone *zone;
-	bool outside = is_not_mine(&registry.lock) &&
-		       pcp_fork_list(is_not_mine) &&
-		       barn_fork(is_not_mine) && is_not_mine(&hotplug_lock) &&
-		       is_not_mine(&meta.lock);
+	bool outside = lock_fork_not_mine(&registry.lock) &&
+		       pcp_fork_list(lock_fork_not_mine) &&
+		       barn_fork(lock_fork_not_mine) &&
+		       lock_fork_not_mine(&hotplug_lock) &&
+		       lock_fork_not_mine(&meta.lock);
 
 	for_each_zone(zone)
-		outside = outside && is_not_mine(&zone->lock);
+		outside = outside && lock_fork_not_mine(&zone->lock);
 	return !outside;
 }
 

@@ -60,7 +60,8 @@ static void drop_in_section(struct section *section, size_t base, uint32_t bits)
 	while (bits) {
 		unsigned int first = (unsigned int)__builtin_ctz(bits), n = 1;
 
-		while (first + n < SECTION_PAGEBLOCKS && bits >> (first + n) & 1)
+		while (first + n < SECTION_PAGEBLOCKS &&
+		       bits >> (first + n) & 1)
 			n++;
 		os_hugepage(pfn_to_address(base + first * PAGEBLOCK_PAGES),
 			    n * PAGEBLOCK_SIZE, false);

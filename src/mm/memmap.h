@@ -6,7 +6,8 @@
  *    subtraction and one compare.
  * 2. mem_map has a struct page for each page of the window. All of it, and of
  *    the table of sections, may be read at any time; the entries of a section
- *    become writable when the section is first used. What was never written reads as PAGE_NONE.
+ *    become writable when the section is first used. What was never written
+ *    reads as PAGE_NONE.
  * 3. The window's base is aligned so that blocks of every order are
  *    naturally aligned addresses (vm.base_align, at least 2 MiB).
  */

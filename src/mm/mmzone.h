@@ -111,7 +111,7 @@ struct section {
 	struct zone *zone;	/* NULL: not yet anybody's */
 	uint32_t online;	/* pages committed, from its start */
 	uint32_t nr_free;	/* pages in its zone's free areas */
-	uint32_t hugepages;	/* pageblocks that ask for them, by bit; atomic */
+	uint32_t hugepages;	/* pageblocks that ask, by bit; atomic */
 	uint8_t migratetype[SECTION_PAGEBLOCKS];
 	struct pageblock pageblock[SECTION_PAGEBLOCKS];
 	struct page_link link[SECTION_PAGES];	/* of the pages' owners */
@@ -148,7 +148,7 @@ struct zone {
 	size_t resident_limit;	/* pages; near the limit of the process */
 	size_t resident_high;	/* pages, at most resident_limit; reclaim looks
 				 * when more may be resident */
-	size_t resident_step;	/* pages; how far that is from the last look */
+	size_t resident_seen;	/* pages; at the last look */
 	bool over_high;		/* and this says that it should */
 	uint64_t nr_alloc, nr_freed, nr_grown, nr_purged;	/* pages */
 	uint64_t scattered_freed;	/* nr_freed when caches were emptied */

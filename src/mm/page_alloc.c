@@ -287,6 +287,17 @@ static struct page *alloc_pages_pieced(struct pcp *pcp, gfp_t gfp, size_t n)
 	return pfn ? pfn_to_page(pfn) : NULL;
 }
 
+/* n pages cut from a block of the order. */
+static struct page *alloc_pages_cut(struct pcp *pcp, gfp_t gfp, size_t n,
+				    unsigned int order)
+{
+	struct page *page = alloc_pages(pcp, gfp, order);
+
+	if (page)
+		give_back(page, n, (1UL << order) - n);
+	return page;
+}
+
 /* A large run from the free areas as they are: pieced together, which leaves
  * alone what was never used; else cut from a block of the order. */
 static struct page *alloc_pages_there(struct pcp *pcp, gfp_t gfp, size_t n,
@@ -294,11 +305,8 @@ static struct page *alloc_pages_there(struct pcp *pcp, gfp_t gfp, size_t n,
 {
 	struct page *page = alloc_pages_pieced(pcp, gfp, n);
 
-	if (!page) {
-		page = alloc_pages(pcp, gfp & ~GFP_WAIT, order);
-		if (page)
-			give_back(page, n, (1UL << order) - n);
-	}
+	if (!page)
+		page = alloc_pages_cut(pcp, gfp & ~GFP_WAIT, n, order);
 	if (page && gfp & GFP_WAIT)
 		reclaim_at_high(page_zone(page));
 	return page;
@@ -319,12 +327,9 @@ struct page *alloc_pages_exact(struct pcp *pcp, gfp_t gfp, size_t n,
 	order = log2_ceil(block);
 	if (n >= PIECED_MIN && align == PAGE_SIZE)
 		page = alloc_pages_there(pcp, gfp, n, order);
-	if (page)
-		return page;
-	page = alloc_pages(pcp, gfp, order);
-	if (page)
-		give_back(page, n, (1UL << order) - n);
-	else if (align == PAGE_SIZE && n > 1)
+	if (!page)
+		page = alloc_pages_cut(pcp, gfp, n, order);
+	if (!page && align == PAGE_SIZE && n > 1)
 		page = alloc_pages_pieced(pcp, gfp, n);
 	return page;
 }

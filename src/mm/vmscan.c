@@ -15,7 +15,7 @@
 
 /* Blocks that go in exchange for others, at least. */
 #define PURGE_EXCHANGE_ORDER	3
-#define EXCHANGE_KEEP		8
+#define EXCHANGE_KEEP		8	/* an 8th of what is resident stays */
 
 /* Free dirty pages that the clock leaves for the next request. */
 #define PURGE_TICK_KEEP		32
@@ -118,27 +118,26 @@ static void zone_set_high(struct zone *zone)
 {
 	size_t resident = zone_resident(zone);
 
-	zone->resident_step = max(resident / 16, PAGEBLOCK_PAGES);
+	zone->resident_seen = resident;
 	zone->resident_high = min(zone->resident_limit,
-				  resident + zone->resident_step);
+				  resident + max(resident / 16,
+						 PAGEBLOCK_PAGES));
 	__atomic_store_n(&zone->over_high, false, __ATOMIC_RELAXED);
 }
 
-/* Pages that may go in exchange for those that are resident since
- * zone_set_high was called. An 8th may stay dirty: it is used again soon. */
+/* Pages that may go in exchange for those that are resident since the last
+ * look. A part may stay dirty: it is used again soon. */
 static size_t zone_exchange(struct zone *zone)
 {
-	size_t resident, before, kept, dirty;
+	size_t resident, seen, dirty;
 
 	lock_acquire(&zone->lock);
 	resident = zone_resident(zone);
-	before = zone->resident_high - min(zone->resident_step,
-					   zone->resident_high);
-	kept = resident / EXCHANGE_KEEP;
+	seen = zone->resident_seen;
 	dirty = zone->nr_free_dirty;
 	lock_release(&zone->lock);
-	return min(resident - min(before, resident),
-		   dirty - min(kept, dirty));
+	return min(resident - min(seen, resident),
+		   dirty - min(resident / EXCHANGE_KEEP, dirty));
 }
 
 /* What the zone did not need since the last time is surplus. */

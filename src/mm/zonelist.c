@@ -21,7 +21,7 @@ static void zone_init(struct zone *zone, int node, enum zone_type type)
 	zone->type = type;
 	zone->name = names[type];
 	zone->resident_limit = ZONE_FIRST_LIMIT;
-	zone->resident_high = PAGEBLOCK_PAGES;
+	zone->resident_seen = zone->resident_high = PAGEBLOCK_PAGES;
 	lock_init(&zone->lock, LOCK_ZONE);
 }
 

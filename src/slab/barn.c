@@ -216,7 +216,7 @@ size_t barn_refill(struct barn *barn, struct pcp *pcp, void **out, size_t n)
 	ASSERT(class_is_small(barn->class));
 	lock_acquire(&barn->lock);
 	got = barn_take(barn, out, n);
-	/* What the partial slabs had is enough for now, unless it is nothing. */
+	/* What the partial slabs had is enough for now, if it is anything. */
 	if (!got && barn_grow(barn, pcp))
 		got = barn_take(barn, out, n);
 	lock_release(&barn->lock);

@@ -34,11 +34,10 @@ static unsigned int slab_order(size_t size)
 	return order;
 }
 
-/* Objects of a sheaf: as many as fit the header's rest of a power of two. */
+/* Objects of a sheaf: as many as fit the header's rest of a power of two, as
+ * far as they are whole groups. */
 static unsigned int sheaf_max(size_t size)
 {
-	if (size < 128)
-		return 120;	/* whole groups */
 	if (size <= 512)
 		return 125;
 	if (size <= 4096)
@@ -55,7 +54,8 @@ void size_class_init(void)
 
 		ASSERT(size_class_of(size) == class);
 		sc->size = (uint32_t)size;
-		sc->sheaf_max = (uint8_t)sheaf_max(size);
+		sc->sheaf_max = (uint8_t)align_down(sheaf_max(size),
+						    class_group(class));
 		sc->magic = UINT64_MAX / size + 1;
 		if (!class_is_small(class))
 			continue;

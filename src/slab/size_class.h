@@ -69,8 +69,8 @@ static inline bool class_is_small(unsigned int class)
 	return class < NR_SMALL_CLASSES;
 }
 
-/* Objects that one thread takes at a time: of small ones so many that two
- * threads do not share a pair of cache lines. */
+/* Objects that one thread takes at a time, a power of two: of those below 128
+ * bytes so many that two threads do not share a pair of cache lines. */
 static inline unsigned int class_group(unsigned int class)
 {
 	return class < 7 ? 8 : 1;

@@ -1,7 +1,7 @@
 /*
  * test_aligned - every alignment up to 1 GiB, and those that are none.
  */
-#include "world.h"
+#include "heaps.h"
 
 #include "malloc/malloc.h"
 
@@ -11,16 +11,6 @@
 
 /* Not known to the compiler, which would warn. */
 static volatile size_t most = SIZE_MAX;
-
-static int start(void **state)
-{
-	bool started = heap_start();
-
-	(void)state;
-	options.decay_ms = 0;
-	errno = 77;
-	return started ? 0 : -1;
-}
 
 static void check(char *p, size_t align, size_t size)
 {

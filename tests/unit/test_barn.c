@@ -3,96 +3,7 @@
  *
  * Each test ends with empty barns and no page in use.
  */
-#include "world.h"
-
-#include "mm/vmscan.h"
-#include "slab/barn.h"
-
-#include <setjmp.h>
-#include <sys/mman.h>
-
-#include <cmocka.h>
-
-#define MANY	4096	/* objects */
-
-static struct pcp pcp;
-static void *objects[MANY];
-
-static int start(void **state)
-{
-	(void)state;
-	world_start(16 * SECTION_SIZE);
-	assert_true(barn_init_node(0));
-	pcp_register(&pcp, world_zone());
-	return 0;
-}
-
-static struct barn *barn_for(size_t size)
-{
-	return barn_of(0, size_class_of(size));
-}
-
-static void validate(void)
-{
-	for (unsigned int class = 0; class < NR_CLASSES; class++)
-		barn_validate(barn_of(0, class));
-	pcp_validate(&pcp);
-	page_alloc_validate();
-}
-
-static void finish(void)
-{
-	validate();
-	barn_shrink_all(RECLAIM_ALL);
-	pcp_drain(&pcp, true);
-	for (unsigned int class = 0; class < NR_CLASSES; class++) {
-		assert_int_equal(barn_of(0, class)->nr_slabs, 0);
-		assert_int_equal(barn_of(0, class)->nr_full, 0);
-	}
-	assert_int_equal(world_used(), 0);
-	validate();
-}
-
-static void refill(struct barn *barn, size_t from, size_t to)
-{
-	size_t size = size_classes[barn->class].size;
-
-	while (from < to) {
-		size_t got = barn_refill(barn, &pcp, objects + from,
-					 to - from);
-
-		assert_true(got > 0 && got <= to - from);
-		for (; got; got--, from++) {
-			assert_true(object_has_key(objects[from]));
-			memset(objects[from], 0x3c, size);
-		}
-	}
-}
-
-static void mark_freed(size_t from, size_t to)
-{
-	for (size_t i = from; i < to; i++)
-		*(uint64_t *)objects[i] = object_key(objects[i]);
-}
-
-static void flush(size_t from, size_t to)
-{
-	mark_freed(from, to);
-	barn_flush(&pcp, objects + from, to - from);
-}
-
-/* A sheaf with n objects of the barn's class. */
-static struct sheaf *full_sheaf(struct barn *barn, size_t n)
-{
-	struct sheaf *sheaf = sheaf_alloc(n);
-
-	assert_non_null(sheaf);
-	assert_true(sheaf->capacity >= n);
-	while (sheaf->nr < n)
-		sheaf->nr += (uint16_t)barn_refill(barn, &pcp, sheaf->object +
-						   sheaf->nr, n - sheaf->nr);
-	return sheaf;
-}
+#include "barns.h"
 
 static void test_a_sheaf_fills_a_power_of_two_of_bytes(void **state)
 {
@@ -123,15 +34,6 @@ static void test_a_sheaf_fills_a_power_of_two_of_bytes(void **state)
 	}
 	assert_int_equal(meta.in_use, in_use);
 	finish();
-}
-
-/* As if many had been of use. */
-static struct barn *busy_barn_for(size_t size)
-{
-	struct barn *barn = barn_for(size);
-
-	barn->max_full = 64;
-	return barn;
 }
 
 static void test_an_empty_sheaf_is_exchanged_for_a_full_one(void **state)
@@ -393,87 +295,6 @@ static void test_flush_aborts_on_what_is_free_already(void **state)
 	finish();
 }
 
-static size_t resident(void)
-{
-	static unsigned char map[16 * SECTION_PAGES];
-	size_t n = 0, pages = vm.sections[0].online;
-
-	assert_int_equal(mincore(pfn_to_address(0), pages << PAGE_SHIFT, map),
-			 0);
-	for (size_t i = 0; i < pages; i++)
-		n += map[i] & 1;
-	return n;
-}
-
-/* All but each 256th of 4096 objects of 64 bytes are free. */
-static void test_the_sweep_frees_pages_of_slabs_in_use(void **state)
-{
-	struct barn *barn = barn_for(64);
-	size_t before, slabs;
-
-	(void)state;
-	refill(barn, 0, MANY);
-	slabs = barn->nr_slabs;
-	for (size_t i = 0; i < MANY; i++)
-		if (i % 256)
-			flush(i, i + 1);
-	assert_in_range(barn->nr_slabs, MANY / 256, slabs);
-	before = resident();
-	barn_shrink_all(RECLAIM_ALL);
-	validate();
-	assert_true(before - resident() >= MANY / 256);
-	/* What the sweep left alone is as it was, the rest can be had. */
-	for (size_t i = 0; i < MANY; i += 256)
-		assert_int_equal(*(uint32_t *)objects[i], 0x3c3c3c3c);
-	for (size_t i = 0; i < MANY; i += 256)
-		refill(barn, i + 1, i + 256);
-	validate();
-	flush(0, MANY);
-	finish();
-}
-
-static void test_the_idle_sweep_takes_what_did_not_change(void **state)
-{
-	struct barn *barn = barn_for(512);
-	size_t n = size_classes[barn->class].nr_objects, before;
-
-	(void)state;
-	refill(barn, 0, n);
-	flush(1, n);
-	before = resident();
-	barn_shrink_all(RECLAIM_IDLE);
-	assert_int_equal(resident(), before);
-	refill(barn, 1, 2);
-	barn_shrink_all(RECLAIM_IDLE);
-	assert_int_equal(resident(), before);
-	barn_shrink_all(RECLAIM_IDLE);
-	assert_true(resident() < before);
-	validate();
-	flush(0, 2);
-	finish();
-}
-
-static void test_reclaim_of_caches_empties_full_sheaves(void **state)
-{
-	struct barn *barn = busy_barn_for(128);
-
-	(void)state;
-	for (int i = 0; i < 4; i++)
-		assert_true(barn_put_full(barn, full_sheaf(barn, 62)));
-	/* The first visit only looks, the second takes what lay unused. */
-	barn_shrink_all(RECLAIM_IDLE);
-	assert_int_equal(barn->nr_full, 4);
-	barn_flush(&pcp, barn->full->object, 0);
-	assert_true(barn_put_full(barn, barn_get_full(barn, NULL)));
-	barn_shrink_all(RECLAIM_IDLE);
-	assert_int_equal(barn->nr_full, 1);
-	validate();
-	barn_shrink_all(RECLAIM_CACHES);
-	assert_int_equal(barn->nr_full, 0);
-	assert_int_equal(barn->nr_slabs, 0);
-	finish();
-}
-
 static void test_runs_go_back_to_the_zone(void **state)
 {
 	unsigned int class = size_class_of(64 << 10);
@@ -501,7 +322,8 @@ int main(void)
 		cmocka_unit_test(
 			test_an_empty_sheaf_is_exchanged_for_a_full_one),
 		cmocka_unit_test(test_the_last_full_sheaf_in_is_the_first_out),
-		cmocka_unit_test(test_full_sheaves_are_kept_as_far_as_they_are_of_use),
+		cmocka_unit_test(
+			test_full_sheaves_are_kept_as_far_as_they_are_of_use),
 		cmocka_unit_test(test_full_sheaves_are_limited_in_bytes),
 		cmocka_unit_test(test_empty_sheaves_are_limited),
 		cmocka_unit_test(test_refill_makes_slabs_as_needed),
@@ -510,10 +332,6 @@ int main(void)
 		cmocka_unit_test(test_a_slab_that_was_full_serves_again),
 		cmocka_unit_test(test_flush_sorts_objects_of_all_classes),
 		cmocka_unit_test(test_flush_aborts_on_what_is_free_already),
-		cmocka_unit_test(test_the_sweep_frees_pages_of_slabs_in_use),
-		cmocka_unit_test(
-			test_the_idle_sweep_takes_what_did_not_change),
-		cmocka_unit_test(test_reclaim_of_caches_empties_full_sheaves),
 		cmocka_unit_test(test_runs_go_back_to_the_zone),
 	};
 

@@ -2,7 +2,7 @@
  * test_fault - each misuse ends with a message that says what it was. (That
  * the exported functions get here is the business of tests/death.)
  */
-#include "world.h"
+#include "heaps.h"
 
 #include "malloc/huge.h"
 #include "malloc/malloc.h"
@@ -12,15 +12,6 @@
 #include <setjmp.h>
 
 #include <cmocka.h>
-
-static int start(void **state)
-{
-	bool started = heap_start();
-
-	(void)state;
-	options.decay_ms = 0;
-	return started ? 0 : -1;
-}
 
 static void *small(void)
 {

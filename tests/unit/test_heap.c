@@ -2,7 +2,7 @@
  * test_heap - bins, and the heaps of threads from their first call to their
  * end, and over fork.
  */
-#include "world.h"
+#include "heaps.h"
 
 #include "heap/thread_heap.h"
 #include "malloc/malloc.h"
@@ -18,16 +18,6 @@
 
 static void *objects[MANY];
 static struct heap_counts before, after;
-
-static int start(void **state)
-{
-	bool started = heap_start();
-
-	(void)state;
-	/* Nothing happens by itself. */
-	options.decay_ms = 0;
-	return started ? 0 : -1;
-}
 
 static struct bin *bin_for(unsigned int class)
 {

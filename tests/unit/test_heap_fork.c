@@ -2,7 +2,7 @@
  * test_heap_fork - what the child of a process with threads finds, and a
  * thread that there is no memory to make a heap for.
  */
-#include "world.h"
+#include "heaps.h"
 
 #include "heap/thread_heap.h"
 #include "malloc/malloc.h"
@@ -20,15 +20,6 @@ static pthread_barrier_t barrier;
 static struct heap *other;	/* the resting thread's heap */
 static void *kept[COUNT], *freed[COUNT];
 static void (*in_child)(void);
-
-static int start(void **state)
-{
-	bool started = heap_start();
-
-	(void)state;
-	options.decay_ms = 0;
-	return started ? 0 : -1;
-}
 
 /* Has objects in its stacks, and some that live; then rests. */
 static void *rest(void *arg)
@@ -283,8 +274,10 @@ int main(void)
 		/* First: no heap waits for a thread yet. */
 		cmocka_unit_test(
 			test_a_thread_without_a_heap_uses_the_shared_one),
-		cmocka_unit_test(test_the_child_adopts_the_heap_of_a_lost_thread),
-		cmocka_unit_test(test_objects_of_a_lost_thread_are_not_believed),
+		cmocka_unit_test(
+			test_the_child_adopts_the_heap_of_a_lost_thread),
+		cmocka_unit_test(
+			test_objects_of_a_lost_thread_are_not_believed),
 		cmocka_unit_test(test_a_stack_of_a_lost_thread_is_not_believed),
 		cmocka_unit_test(test_a_new_thread_has_the_heap_of_a_lost_one),
 		cmocka_unit_test(test_the_thread_that_forked_keeps_its_heap),

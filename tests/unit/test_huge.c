@@ -2,7 +2,7 @@
  * test_huge - blocks of any number of pages: they grow in their place, or
  * their page tables move.
  */
-#include "world.h"
+#include "heaps.h"
 
 #include "malloc/huge.h"
 #include "malloc/malloc.h"
@@ -16,15 +16,6 @@
 #define MIB	(1UL << 20)
 
 static struct huge_counts before, after;
-
-static int start(void **state)
-{
-	bool started = heap_start();
-
-	(void)state;
-	options.decay_ms = 0;
-	return started ? 0 : -1;
-}
 
 static int begin(void **state)
 {

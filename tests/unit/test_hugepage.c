@@ -4,7 +4,7 @@
  * Where the system's setting is not "madvise" nobody asks: the tests then see
  * to that.
  */
-#include "world.h"
+#include "heaps.h"
 
 #include "malloc/huge.h"
 #include "mm/hotplug.h"
@@ -15,13 +15,6 @@
 #include <cmocka.h>
 
 #define SIZE	(9UL << 20)	/* bytes */
-
-static int start(void **state)
-{
-	(void)state;
-	options.decay_ms = 0;
-	return heap_start() ? 0 : -1;
-}
 
 static size_t nr_asking(void)
 {

@@ -4,7 +4,8 @@
  *
  * The runner itself has the system's malloc, so nothing else moves them.
  */
-#include "base/options.h"
+#include "heaps.h"
+
 #include "malloc/introspect.h"
 #include "malloc/stats.h"
 
@@ -355,16 +356,6 @@ static void test_looking_while_others_work_is_safe(void **state)
 			 before.nr_alloc - before.nr_free);
 	figures_validate();
 	heap_validate();
-}
-
-/* Size classes are known from now on, and nothing happens by itself. */
-static int start(void **state)
-{
-	bool started = heap_start();
-
-	(void)state;
-	options.decay_ms = 0;
-	return started ? 0 : -1;
 }
 
 int main(void)

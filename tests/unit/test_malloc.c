@@ -1,7 +1,7 @@
 /*
  * test_malloc - malloc, calloc and free by the book.
  */
-#include "world.h"
+#include "heaps.h"
 
 #include "malloc/malloc.h"
 #include "mm/vmscan.h"
@@ -13,16 +13,6 @@
 #define NR	300
 
 static char *p[NR];
-
-static int start(void **state)
-{
-	bool started = heap_start();
-
-	(void)state;
-	options.decay_ms = 0;
-	errno = 77;
-	return started ? 0 : -1;
-}
 
 /* Sizes around the ends of all classes. */
 static size_t some_size(size_t i)

@@ -1,7 +1,7 @@
 /*
  * test_realloc - contents survive every change of size.
  */
-#include "world.h"
+#include "heaps.h"
 
 #include "malloc/malloc.h"
 
@@ -17,16 +17,6 @@ static const size_t sizes[] = {
 
 /* Not known to the compiler, which would warn. */
 static volatile size_t most = SIZE_MAX;
-
-static int start(void **state)
-{
-	bool started = heap_start();
-
-	(void)state;
-	options.decay_ms = 0;
-	errno = 77;
-	return started ? 0 : -1;
-}
 
 static unsigned char byte_at(size_t i)
 {

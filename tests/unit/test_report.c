@@ -4,13 +4,12 @@
  * Each test runs a child of this process, which starts and ends as a program
  * does with the library in it: report_start, some work, report_exit.
  */
-#include "base/options.h"
 #include "base/print.h"
 #include "inspect/report.h"
 #include "malloc/introspect.h"
 #include "malloc/stats.h"
 
-#include "capture.h"
+#include "heaps.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -51,7 +50,7 @@ static void number_set(const char *name, int n)
 	setenv(name, value, 1);
 }
 
-static _Noreturn void child_run(step_fn *before, step_fn *middle)
+static _Noreturn void run_in_child(step_fn *before, step_fn *middle)
 {
 	const struct rlimit no_core = { 0, 0 };
 
@@ -86,7 +85,7 @@ static void run(step_fn *before, step_fn *middle)
 		close(err[1]);
 		close(report[0]);
 		close(report[1]);
-		child_run(before, middle);
+		run_in_child(before, middle);
 	}
 	close(err[1]);
 	close(report[1]);
@@ -492,11 +491,8 @@ int main(void)
 	};
 
 	program_invocation_short_name = name;
-	/* Options are read at the start: those of the tests come later. */
-	heap_start();
-	options.decay_ms = 0;
 	unsetenv("ZBMALLOC_SUMMARY_PID");
 	unsetenv("ZBMALLOC_SUMMARY_FD");
 	print_format(path, sizeof(path), "/tmp/test_report.%d", getpid());
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, start, NULL);
 }

@@ -359,8 +359,8 @@ static void test_dirty_memory_goes_in_exchange_for_new(void **state)
 	}
 	assert_true(zone->nr_free_dirty >= 32 * 63);
 	resident = zone_resident(zone);
-	zone->resident_step = PAGEBLOCK_PAGES;
-	zone->resident_high = resident + zone->resident_step;
+	zone->resident_seen = resident;
+	zone->resident_high = resident + PAGEBLOCK_PAGES;
 	free_pages(NULL, alloc_pages(NULL, GFP_USER, PAGEBLOCK_ORDER + 2),
 		   PAGEBLOCK_ORDER + 2);
 	assert_true(zone_resident(zone) < resident + 1024);

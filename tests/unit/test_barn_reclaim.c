@@ -1,0 +1,101 @@
+/*
+ * test_barn_reclaim - what barns give back when reclaim comes by.
+ *
+ * Each test ends with empty barns and no page in use.
+ */
+#include "barns.h"
+
+#include <sys/mman.h>
+
+static size_t resident(void)
+{
+	static unsigned char map[16 * SECTION_PAGES];
+	size_t n = 0, pages = vm.sections[0].online;
+
+	assert_int_equal(mincore(pfn_to_address(0), pages << PAGE_SHIFT, map),
+			 0);
+	for (size_t i = 0; i < pages; i++)
+		n += map[i] & 1;
+	return n;
+}
+
+/* All but each 256th of 4096 objects of 64 bytes are free. */
+static void test_the_sweep_frees_pages_of_slabs_in_use(void **state)
+{
+	struct barn *barn = barn_for(64);
+	size_t before, slabs;
+
+	(void)state;
+	refill(barn, 0, MANY);
+	slabs = barn->nr_slabs;
+	for (size_t i = 0; i < MANY; i++)
+		if (i % 256)
+			flush(i, i + 1);
+	assert_in_range(barn->nr_slabs, MANY / 256, slabs);
+	before = resident();
+	barn_shrink_all(RECLAIM_ALL);
+	validate();
+	assert_true(before - resident() >= MANY / 256);
+	/* What the sweep left alone is as it was, the rest can be had. */
+	for (size_t i = 0; i < MANY; i += 256)
+		assert_int_equal(*(uint32_t *)objects[i], 0x3c3c3c3c);
+	for (size_t i = 0; i < MANY; i += 256)
+		refill(barn, i + 1, i + 256);
+	validate();
+	flush(0, MANY);
+	finish();
+}
+
+static void test_the_idle_sweep_takes_what_did_not_change(void **state)
+{
+	struct barn *barn = barn_for(512);
+	size_t n = size_classes[barn->class].nr_objects, before;
+
+	(void)state;
+	refill(barn, 0, n);
+	flush(1, n);
+	before = resident();
+	barn_shrink_all(RECLAIM_IDLE);
+	assert_int_equal(resident(), before);
+	refill(barn, 1, 2);
+	barn_shrink_all(RECLAIM_IDLE);
+	assert_int_equal(resident(), before);
+	barn_shrink_all(RECLAIM_IDLE);
+	assert_true(resident() < before);
+	validate();
+	flush(0, 2);
+	finish();
+}
+
+static void test_reclaim_of_caches_empties_full_sheaves(void **state)
+{
+	struct barn *barn = busy_barn_for(128);
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		assert_true(barn_put_full(barn, full_sheaf(barn, 62)));
+	/* The first visit only looks, the second takes what lay unused. */
+	barn_shrink_all(RECLAIM_IDLE);
+	assert_int_equal(barn->nr_full, 4);
+	barn_flush(&pcp, barn->full->object, 0);
+	assert_true(barn_put_full(barn, barn_get_full(barn, NULL)));
+	barn_shrink_all(RECLAIM_IDLE);
+	assert_int_equal(barn->nr_full, 1);
+	validate();
+	barn_shrink_all(RECLAIM_CACHES);
+	assert_int_equal(barn->nr_full, 0);
+	assert_int_equal(barn->nr_slabs, 0);
+	finish();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_sweep_frees_pages_of_slabs_in_use),
+		cmocka_unit_test(
+			test_the_idle_sweep_takes_what_did_not_change),
+		cmocka_unit_test(test_reclaim_of_caches_empties_full_sheaves),
+	};
+
+	return cmocka_run_group_tests(tests, start, NULL);
+}
