@@ -41,19 +41,16 @@ static bool section_open(struct zone *zone, uint32_t index)
 	return true;
 }
 
-/* Commits n more pages of the section. They are not yet free. */
-static bool section_commit(uint32_t index, size_t n)
+/* Commits [pfn, pfn + n), of which `more` are not yet the zone's. */
+static bool pages_commit(const struct zone *zone, size_t pfn, size_t n,
+			 size_t more)
 {
-	const struct zone *zone = vm.sections[index].zone;
-	size_t start = ((size_t)index << SECTION_ORDER) +
-		       vm.sections[index].online;
-
-	ASSERT(n <= section_room(index));
-	/* Pages without descriptors for their slabs would be of no use. */
-	if (!meta_reserve(META_SLACK + ((zone->managed + n) << PAGE_SHIFT) /
-				       META_PER_MEMORY))
-		return false;
-	return !n || os_commit(pfn_to_address(start), n << PAGE_SHIFT);
+	/* Pages without descriptors for their slabs would be of no use; for
+	 * pages that are refused, descriptors. */
+	return os_commit(pfn_to_address(pfn), n << PAGE_SHIFT) &&
+	       meta_reserve(META_SLACK +
+			    ((zone->managed + more) << PAGE_SHIFT) /
+			    META_PER_MEMORY);
 }
 
 /* They are the zone's from now on; nobody has them yet. */
@@ -71,7 +68,7 @@ static bool section_grow(struct zone *zone, uint32_t index, size_t n,
 {
 	uint32_t start = (index << SECTION_ORDER) + vm.sections[index].online;
 
-	if (!section_commit(index, n))
+	if (!pages_commit(zone, start, n, n))
 		return false;
 	lock_acquire(&zone->lock);
 	section_account(zone, index, n);
@@ -174,98 +171,134 @@ bool section_grow_at(struct zone *zone, uint32_t pfn, size_t n)
 
 /* All that is online of the section is free, or nothing is online. Section 0
  * has a pageblock that is never free. */
-static bool section_is_free(struct zone *zone, uint32_t index)
+static bool section_is_free(const struct zone *zone, uint32_t index)
 {
-	struct section *section = &vm.sections[index];
+	const struct section *section = &vm.sections[index];
 
 	if (index >= nr_online_sections)
 		return true;
 	return section->zone == zone && section->nr_free == section->online;
 }
 
-/* The first of n neighbouring free sections; UINT32_MAX: none. */
-static uint32_t find_free_sections(struct zone *zone, uint32_t n)
+/* The first of n neighbouring free sections; UINT32_MAX: none. With `whole`,
+ * of such as need no commit. */
+static uint32_t find_free_sections(const struct zone *zone, uint32_t n,
+				   bool whole)
 {
-	uint32_t run = 0;
+	uint32_t end = whole ? nr_online_sections : vm.nr_sections, run = 0;
 
-	for (uint32_t i = 0; i < vm.nr_sections; i++) {
-		run = section_is_free(zone, i) ? run + 1 : 0;
+	for (uint32_t i = 0; i < end; i++) {
+		bool good = section_is_free(zone, i) &&
+			    (!whole || section_room(i) == 0);
+
+		run = good ? run + 1 : 0;
 		if (run == n)
 			return i + 1 - n;
 		/* From the frontier on all are free. */
-		if (i >= nr_online_sections && i + 1 - run + n > vm.nr_sections)
+		if (i >= nr_online_sections && i + 1 - run + n > end)
 			break;
 	}
 	return UINT32_MAX;
 }
 
-/* Commits the first n pages of the section, which is free or untouched. */
-static bool section_claim(struct zone *zone, uint32_t index, size_t n)
+/* Takes neighbouring free sections off the free areas. */
+static uint32_t contig_take(struct zone *zone, uint32_t count, bool whole)
 {
-	struct section *section = &vm.sections[index];
+	uint32_t first;
 
-	if (index >= nr_online_sections && !section_open(zone, index))
-		return false;
-	n = align_up(n, PAGEBLOCK_PAGES);
-	if (section->online >= n)
-		return true;
-	n -= section->online;
-	if (!section_commit(index, n))
-		return false;
 	lock_acquire(&zone->lock);
-	section_account(zone, index, n);
+	first = find_free_sections(zone, count, whole);
+	if (first != UINT32_MAX)
+		for (uint32_t i = first;
+		     i < first + count && i < nr_online_sections; i++)
+			buddy_take_section(zone, i);
 	lock_release(&zone->lock);
+	return first;
+}
+
+/* The first n pages from the section on are committed, all with one call: the
+ * kernel refuses a mapping as a whole, and section by section a request that
+ * cannot be met would take what the system had left for everybody. */
+static bool contig_commit(struct zone *zone, uint32_t first, uint32_t count,
+			  size_t n)
+{
+	size_t online = 0;
+
+	n = align_up(n, PAGEBLOCK_PAGES);
+	for (uint32_t i = first; i < first + count && i < nr_online_sections;
+	     i++)
+		online += min((size_t)vm.sections[i].online,
+			      n - ((size_t)(i - first) << SECTION_ORDER));
+	if (online < n &&
+	    !pages_commit(zone, (size_t)first << SECTION_ORDER, n, n - online))
+		return false;
+	while (nr_online_sections < first + count)
+		if (!section_open(zone, nr_online_sections))
+			return false;
 	return true;
+}
+
+/* The n pages are the caller's; the rest of the last section is free. */
+static void contig_claim(struct zone *zone, uint32_t first, uint32_t count,
+			 size_t n)
+{
+	lock_acquire(&zone->lock);
+	for (uint32_t i = first; i < first + count; i++) {
+		struct section *section = &vm.sections[i];
+		size_t left = n - ((size_t)(i - first) << SECTION_ORDER);
+		size_t want = min(align_up(left, PAGEBLOCK_PAGES),
+				  section_nr_pages(i));
+
+		if (section->online < want)
+			section_account(zone, i, want - section->online);
+		if (section->online > left)
+			buddy_free(zone,
+				   (i << SECTION_ORDER) + (uint32_t)left,
+				   section->online - left);
+	}
+	zone_note_alloc(zone, n);
+	lock_release(&zone->lock);
+}
+
+/* Refused: what was taken goes back. */
+static void contig_put_back(struct zone *zone, uint32_t first, uint32_t count)
+{
+	lock_acquire(&zone->lock);
+	for (uint32_t i = first; i < first + count && i < nr_online_sections;
+	     i++)
+		if (vm.sections[i].online)
+			buddy_free(zone, i << SECTION_ORDER,
+				   vm.sections[i].online);
+	lock_release(&zone->lock);
+}
+
+static uint32_t alloc_contig_locked(struct zone *zone, size_t n, bool whole)
+{
+	uint32_t count = (uint32_t)((n + SECTION_PAGES - 1) >> SECTION_ORDER);
+	uint32_t first = contig_take(zone, count, whole);
+
+	if (first == UINT32_MAX)
+		return 0;
+	if (!contig_commit(zone, first, count, n)) {
+		contig_put_back(zone, first, count);
+		return 0;
+	}
+	contig_claim(zone, first, count, n);
+	return first << SECTION_ORDER;
 }
 
 uint32_t zone_alloc_contig(struct zone *zone, size_t n)
 {
-	uint32_t count = (uint32_t)((n + SECTION_PAGES - 1) >> SECTION_ORDER);
-	uint32_t first, taken = 0, pfn, i;
-	size_t end;
+	uint32_t pfn = 0;
 
 	lock_acquire(&hotplug_lock);
 	/* Sections are opened in a row, and the first is never whole. */
-	if (!nr_online_sections && !section_open(zone, 0)) {
-		lock_release(&hotplug_lock);
-		return 0;
+	if (nr_online_sections || section_open(zone, 0)) {
+		pfn = alloc_contig_locked(zone, n, false);
+		/* Where the system commits no more, what it has committed. */
+		if (!pfn)
+			pfn = alloc_contig_locked(zone, n, true);
 	}
-	lock_acquire(&zone->lock);
-	first = find_free_sections(zone, count);
-	if (first == UINT32_MAX)
-		goto none;
-	for (i = first; i < first + count && i < nr_online_sections; i++) {
-		buddy_take_section(zone, i);
-		taken++;
-	}
-	lock_release(&zone->lock);
-
-	pfn = first << SECTION_ORDER;
-	for (i = first; i < first + count; i++) {
-		size_t left = n - ((size_t)(i - first) << SECTION_ORDER);
-
-		if (!section_claim(zone, i, min(left, section_nr_pages(i))))
-			break;
-	}
-
-	lock_acquire(&zone->lock);
-	if (i == first + count) {
-		end = ((size_t)(i - 1) << SECTION_ORDER) +
-		      vm.sections[i - 1].online;
-		if (end > pfn + n)
-			buddy_free(zone, pfn + (uint32_t)n, end - (pfn + n));
-		zone_note_alloc(zone, n);
-		goto out;
-	}
-	/* Refused half way: all that is online goes to the free areas. */
-	for (i = first; i < first + count && i < nr_online_sections; i++)
-		if (vm.sections[i].online)
-			buddy_free(zone, i << SECTION_ORDER,
-				   vm.sections[i].online);
-none:
-	pfn = 0;
-out:
-	lock_release(&zone->lock);
 	lock_release(&hotplug_lock);
 	return pfn;
 }

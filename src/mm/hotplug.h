@@ -6,7 +6,8 @@
  *    number of mappings stays small.
  * 2. A zone grows by what the request needs and an eighth of its size, within
  *    a section; by what the request needs when the kernel refuses more.
- * 3. Requests larger than a section take neighbouring sections whole.
+ * 3. Requests larger than a section take neighbouring sections whole. What
+ *    they lack is committed with one call: refused, they take nothing.
  * 4. The section table and the frontier are under hotplug_lock, which is
  *    held over the system calls; zone locks are not.
  */

@@ -50,7 +50,7 @@ static void work(void)
 {
 	static const size_t sizes[] = { 10, 1000, 50000, 3 * MIB, 100 * MIB };
 	/* What may be written, so what the kernel has charged. */
-	size_t before = hard_status("VmData:"), i, beyond;
+	size_t before = hard_status("VmData:"), charged, i, beyond;
 	pthread_t thread[4];
 	char *p;
 
@@ -75,8 +75,12 @@ static void work(void)
 		pthread_join(thread[i], NULL);
 	beyond = meminfo("CommitLimit:") + GIB;
 	errno = 0;
+	charged = hard_status("VmData:");
 	CHECK(!malloc(hide(beyond)));
 	CHECK_EQ(errno, ENOMEM);
+	/* What is refused to one leaves the rest to everybody, but for the
+	 * end of a section that was begun. */
+	CHECK_OP(hard_status("VmData:"), <=, charged + 64 * MIB);
 	errno = 0;
 	CHECK(!calloc(1, hide(beyond)));
 	CHECK_EQ(errno, ENOMEM);

@@ -275,7 +275,7 @@ static void test_the_first_request_may_be_for_sections(void **state)
 	assert_true(child_succeeds(allocates_sections_first));
 }
 
-static void is_refused_half_way(void)
+static void is_refused_sections(void)
 {
 	size_t managed;
 
@@ -284,8 +284,8 @@ static void is_refused_half_way(void)
 	world_limit(RLIMIT_DATA, SECTION_SIZE + SECTION_SIZE / 2);
 	managed = zone->managed;
 	CHECK(!zone_alloc_contig(zone, 3 * SECTION_PAGES));
-	/* What could be had is free, and of use. */
-	CHECK(zone->managed > managed);
+	/* Nothing was committed for it. */
+	CHECK(zone->managed == managed);
 	CHECK(world_used() == SECTION_PAGES);
 	validate();
 	CHECK(zone_alloc_contig(zone, SECTION_PAGES));
@@ -294,10 +294,35 @@ static void is_refused_half_way(void)
 	validate();
 }
 
-static void test_a_refusal_half_way_loses_nothing(void **state)
+static void test_a_refused_request_takes_nothing(void **state)
 {
 	(void)state;
-	assert_true(child_succeeds(is_refused_half_way));
+	assert_true(child_succeeds(is_refused_sections));
+}
+
+/* The first free sections would have to grow, which is refused. */
+static void avoids_what_cannot_grow(void)
+{
+	uint32_t pfn;
+
+	CHECK(zone_grow(zone, 0, MIGRATE_MOVABLE));
+	pfn = zone_alloc_contig(zone, SECTION_PAGES - 700);
+	CHECK(pfn == SECTION_PAGES);
+	CHECK(vm.sections[1].online < SECTION_PAGES);
+	CHECK(zone_alloc_contig(zone, 2 * SECTION_PAGES) == 2 * SECTION_PAGES);
+	lock_acquire(&zone->lock);
+	zone_free_contig(zone, SECTION_PAGES, SECTION_PAGES - 700);
+	zone_free_contig(zone, 2 * SECTION_PAGES, 2 * SECTION_PAGES);
+	lock_release(&zone->lock);
+	world_limit(RLIMIT_DATA, 1 << 20);
+	CHECK(zone_alloc_contig(zone, 2 * SECTION_PAGES) == 2 * SECTION_PAGES);
+	validate();
+}
+
+static void test_sections_that_cannot_grow_are_avoided(void **state)
+{
+	(void)state;
+	assert_true(child_succeeds(avoids_what_cannot_grow));
 }
 
 static void grows_at_the_end(void)
@@ -340,7 +365,8 @@ int main(void)
 		cmocka_unit_test(test_refusals_to_commit_are_survived),
 		cmocka_unit_test(test_sections_are_allocated_in_a_row),
 		cmocka_unit_test(test_the_first_request_may_be_for_sections),
-		cmocka_unit_test(test_a_refusal_half_way_loses_nothing),
+		cmocka_unit_test(test_a_refused_request_takes_nothing),
+		cmocka_unit_test(test_sections_that_cannot_grow_are_avoided),
 		cmocka_unit_test(test_a_section_grows_at_its_end_alone),
 	};
 
