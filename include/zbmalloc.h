@@ -46,6 +46,32 @@ size_t malloc_good_size(size_t size) ZBM_NOTHROW;
 /* macOS: another name for malloc_usable_size. */
 size_t malloc_size(const void *ptr) ZBM_NOTHROW;
 
+/*
+ * malloc of memory of the NUMA node that the kernel calls `nid`; -1: of the
+ * node that the thread runs on. Of a node without memory it is the nearest
+ * that has; where the node is full, the nearest that is not. Returns NULL with
+ * EINVAL when there is no such node, with ENOMEM without memory. free it as
+ * any other block. On a machine with one node, and where numa=off or a policy
+ * of the process (numactl) decides, it is malloc.
+ */
+void *zbm_malloc_node(size_t size, int nid) ZBM_NOTHROW;
+
+/* What was taken of a node since the start, in pages of 4 KiB, and in the
+ * words of numastat(8). */
+struct zbm_numastat {
+	unsigned long long numa_hit;	/* of this node, as was wanted */
+	unsigned long long numa_miss;	/* of it, though another was wanted */
+	unsigned long long numa_foreign; /* of another, though it was wanted */
+	unsigned long long interleave_hit; /* of it, by numa=interleave */
+	unsigned long long local_node;	/* of it, by a thread that ran there */
+	unsigned long long other_node;	/* of it, by a thread of another */
+};
+
+/* Fills *stat for the node that the kernel calls `nid`. Returns 0, or EINVAL
+ * when this process has no memory there; errno is left alone. With one node
+ * only, where nothing is counted, all are 0. */
+int zbm_numastat(int nid, struct zbm_numastat *stat) ZBM_NOTHROW;
+
 #ifdef __cplusplus
 }
 #endif

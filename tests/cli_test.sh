@@ -5,9 +5,7 @@
 #
 # 1. ZBMALLOC is the built command (default: $ZBM_BUILD/zbmalloc), ZBM_LIB
 #    the library that it is to use.
-# 2. Each case runs in `try`, which leaves status, $out and $err; the lines
-#    that follow say what they must be.
-# 3. A line "ok" or "not ok" per case; the status is 1 if any is not.
+# 2. Cases are written as tests/cases.sh says.
 
 set -u
 set -m	# a job in the background does not ignore SIGINT
@@ -15,74 +13,17 @@ export LC_ALL=C
 source=$(cd "$(dirname "$0")/.." && pwd)
 command=${ZBMALLOC:-${ZBM_BUILD:?}/zbmalloc}
 cc=${CC:-cc}
+. "$source/tests/cases.sh"
 export ZBMALLOC_LIBRARY=${ZBM_LIB:?}
 unset ZBMALLOC_OPTIONS LD_PRELOAD
 
 library=$(readlink -f "$ZBM_LIB")
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-failures=0
-count=0
-problem=
-status=0
-
-# try COMMAND...: runs it; what the checks below look at is its result.
-try()
-{
-	"$@" >"$tmp/out" 2>"$tmp/err" </dev/null
-	status=$?
-	out=$(cat "$tmp/out")
-	err=$(cat "$tmp/err")
-}
-
-# wrong TEXT: the present case fails.
-wrong()
-{
-	problem+="# $*"$'\n'
-}
-
-ends_with()
-{
-	[ "$status" = "$1" ] || wrong "status $status, not $1"
-}
-
-# prints PATTERN, complains PATTERN: a pattern of [[ = ]] for all of it.
-prints()
-{
-	[[ $out = $1 ]] || wrong "stdout does not match: $1"
-}
-
-complains()
-{
-	[[ $err = $1 ]] || wrong "stderr does not match: $1"
-}
-
-is_quiet()
-{
-	[ -z "$err" ] || wrong "stderr is not empty"
-}
 
 # A summary is one line, which begins with our name.
 shows_summary()
 {
 	[ "$(grep -c . "$tmp/err")" = 1 ] || wrong "not one line on stderr"
 	[[ $err = zbmalloc* && $err != *"no summary"* ]] || wrong "no summary"
-}
-
-# case_is TEXT: ends a case.
-case_is()
-{
-	count=$((count + 1))
-	if [ -z "$problem" ]; then
-		echo "ok $count - $1"
-	else
-		echo "not ok $count - $1"
-		printf %s "$problem"
-		echo "$out" | sed 's/^/# stdout: /'
-		echo "$err" | sed 's/^/# stderr: /'
-		failures=$((failures + 1))
-	fi
-	problem=
 }
 
 # build NAME FLAGS...: makes $tmp/NAME of the C text on stdin.
@@ -139,7 +80,9 @@ options_tests()
 	ends_with 0
 	is_quiet
 	for name in verbose=0 summary=0 validate=0 'thp=never|auto|always' \
-		window=0.. decay_ms=0..3600000 cache=0..1G stats=; do
+		window=0.. decay_ms=0..3600000 cache=0..1G \
+		'numa=off|local|interleave' 'tier=near|far' \
+		node_limit=NODE:SIZE,... stats=; do
 		prints "*$name*"
 	done
 	prints '*OPTION *DEFAULT *MEANING*'
@@ -491,5 +434,4 @@ environment_tests
 obstacle_tests
 summary_tests
 signal_tests
-echo "$((count - failures)) passed, $failures failed"
-[ $failures = 0 ]
+cases_end

@@ -4,19 +4,47 @@
 #include <linux/futex.h>
 #include <sched.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A holder does bounded work: look this often before sleeping. */
 #define LOCK_SPINS	100
 
-/* Before fork leaves a lock to its holder: some milliseconds. */
-#define LOCK_FORK_TRIES	2000
+/* Before fork leaves a lock to its holder. By the clock: on a busy machine
+ * one yield takes as long. */
+#define LOCK_FORK_NS	2000000	/* 2 ms */
 
-static void lock_futex(struct lock *lock, int op, uint32_t value)
+/* Who was woken may be in a signal handler, which waits for another lock or
+ * never returns: the others look for themselves after a while. */
+#define LOCK_WAIT_NS	10000000	/* 10 ms */
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+	      "futexes have 32 bits: the lower half comes first");
+
+/* Until it is mine. */
+static void lock_wait_for(struct lock *lock)
 {
+	const struct timespec timeout = { .tv_nsec = LOCK_WAIT_NS };
 	int saved_errno = errno;
+	uintptr_t word = 0;
 
-	syscall(SYS_futex, &lock->state, op | FUTEX_PRIVATE_FLAG, value, NULL);
+	/* Others may wait besides: the bit is kept. Pairs with the release in
+	 * lock_release. */
+	while (!__atomic_compare_exchange_n(&lock->word, &word,
+					    lock_self() | LOCK_WAITED, false,
+					    __ATOMIC_ACQUIRE,
+					    __ATOMIC_RELAXED)) {
+		uintptr_t waited = word | LOCK_WAITED;
+
+		if (word == waited ||
+		    __atomic_compare_exchange_n(&lock->word, &word, waited,
+						false, __ATOMIC_RELAXED,
+						__ATOMIC_RELAXED))
+			syscall(SYS_futex, &lock->word,
+				FUTEX_WAIT | FUTEX_PRIVATE_FLAG,
+				(uint32_t)waited, &timeout);
+		word = 0;
+	}
 	errno = saved_errno;
 }
 
@@ -37,22 +65,22 @@ void lock_init(struct lock *lock, enum lock_rank rank)
 cold_path void lock_acquire_slow(struct lock *lock)
 {
 	for (int i = 0; i < LOCK_SPINS; i++) {
-		if (__atomic_load_n(&lock->state, __ATOMIC_RELAXED) == 0 &&
+		if (__atomic_load_n(&lock->word, __ATOMIC_RELAXED) == 0 &&
 		    lock_try(lock))
 			return;
 		lock_relax();
 	}
-	/* Pairs with the release in lock_release. */
-	while (__atomic_exchange_n(&lock->state, 2, __ATOMIC_ACQUIRE) != 0)
-		lock_futex(lock, FUTEX_WAIT, 2);
-	__atomic_store_n(&lock->owner, lock_self(), __ATOMIC_RELAXED);
+	lock_wait_for(lock);
 	if (DEBUG_ZBM)
 		lock_debug_acquire(lock);
 }
 
 cold_path void lock_release_slow(struct lock *lock)
 {
-	lock_futex(lock, FUTEX_WAKE, 1);
+	int saved_errno = errno;
+
+	syscall(SYS_futex, &lock->word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1);
+	errno = saved_errno;
 }
 
 bool lock_fork_not_mine(struct lock *lock)
@@ -60,39 +88,46 @@ bool lock_fork_not_mine(struct lock *lock)
 	return !lock_is_mine(lock);
 }
 
-/* Not lock_acquire: the order of ranks is not for fork. */
-static void lock_fork_own(struct lock *lock)
+/* Not lock_try: the order of ranks is not for fork. */
+static bool lock_fork_try_once(struct lock *lock)
 {
-	__atomic_store_n(&lock->owner, lock_self(), __ATOMIC_RELAXED);
-	lock->forked = 1;
+	uintptr_t idle = 0;
+
+	/* Pairs with the release in lock_release. */
+	return __atomic_compare_exchange_n(&lock->word, &idle, lock_self(),
+					   false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
 }
 
 bool lock_fork_take(struct lock *lock)
 {
-	uint32_t idle = 0;
-
-	/* Both pair with the release in lock_release. */
-	if (!__atomic_compare_exchange_n(&lock->state, &idle, 1, false,
-					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-		while (__atomic_exchange_n(&lock->state, 2, __ATOMIC_ACQUIRE))
-			lock_futex(lock, FUTEX_WAIT, 2);
-	lock_fork_own(lock);
+	if (!lock_fork_try_once(lock))
+		lock_wait_for(lock);
+	lock->forked = 1;
 	return true;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 bool lock_fork_try(struct lock *lock)
 {
-	uint32_t idle;
+	uint64_t end = 0;
 
-	for (int i = 0; i < LOCK_FORK_TRIES && !lock_is_mine(lock); i++) {
-		idle = 0;
-		/* Pairs with the release in lock_release. */
-		if (__atomic_compare_exchange_n(&lock->state, &idle, 1, false,
-						__ATOMIC_ACQUIRE,
-						__ATOMIC_RELAXED))
-			lock_fork_own(lock);
-		else
-			sched_yield();
+	while (!lock_is_mine(lock)) {
+		if (lock_fork_try_once(lock)) {
+			lock->forked = 1;
+			break;
+		}
+		end = end ? end : now_ns() + LOCK_FORK_NS;
+		if (now_ns() > end)
+			break;
+		sched_yield();
 	}
 	return true;
 }
@@ -102,9 +137,9 @@ bool lock_fork_parent(struct lock *lock)
 	if (!lock_is_mine(lock) || !lock->forked)
 		return true;
 	lock->forked = 0;
-	__atomic_store_n(&lock->owner, 0, __ATOMIC_RELAXED);
-	/* Pairs with the acquire in lock_try and lock_acquire_slow. */
-	if (__atomic_exchange_n(&lock->state, 0, __ATOMIC_RELEASE) == 2)
+	/* Pairs with the acquire in lock_try and lock_wait_for. */
+	if (__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) &
+	    LOCK_WAITED)
 		lock_release_slow(lock);
 	return true;
 }
@@ -114,8 +149,8 @@ bool lock_fork_child(struct lock *lock)
 	/* Whoever waited in the parent, or held it, does not exist here. */
 	if (!lock_is_mine(lock))
 		lock_init(lock, lock->rank);
-	else if (lock->state == 2)
-		lock->state = 1;
+	else
+		lock->word = lock_self();
 	return lock_fork_parent(lock);
 }
 

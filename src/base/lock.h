@@ -4,9 +4,10 @@
  * 1. A thread takes locks in the order of their ranks, lowest first, and of
  *    one rank only one; but fork takes them all. Debug builds abort on a
  *    wrong order.
- * 2. The owner is the thread pointer: it survives fork in the thread that
- *    forked, and tells a fork handler that interrupted the allocator which
- *    locks its own thread already holds.
+ * 2. One word says who holds it, by the thread pointer, and whether others
+ *    wait. It survives fork in the thread that forked, and tells a handler
+ *    that interrupted the allocator, at whatever instruction, which locks its
+ *    own thread holds.
  * 3. Nothing here allocates, and errno is left alone.
  */
 #ifndef ZBM_LOCK_H
@@ -28,11 +29,13 @@ enum lock_rank {
 };
 
 struct lock {
-	uint32_t state;		/* 0 free, 1 held, 2 held and waited for */
+	uintptr_t word;		/* lock_self() of the holder, 0 when free */
 	uint16_t rank;		/* enum lock_rank, constant after init */
 	uint16_t forked;	/* taken by the fork handler */
-	uintptr_t owner;	/* lock_self() of the holder, 0 when free */
 };
+
+/* In the word: somebody waits. Thread pointers are even. */
+#define LOCK_WAITED	1UL
 
 #define LOCK_INITIALIZER(r) { .rank = (r) }
 
@@ -53,7 +56,8 @@ void lock_debug_release(struct lock *lock);
 
 static inline bool lock_is_mine(const struct lock *lock)
 {
-	return __atomic_load_n(&lock->owner, __ATOMIC_RELAXED) == lock_self();
+	return (__atomic_load_n(&lock->word, __ATOMIC_RELAXED) &
+		~LOCK_WAITED) == lock_self();
 }
 
 static inline void lock_assert_held(const struct lock *lock)
@@ -63,13 +67,13 @@ static inline void lock_assert_held(const struct lock *lock)
 
 static inline bool lock_try(struct lock *lock)
 {
-	uint32_t idle = 0;
+	uintptr_t idle = 0;
 
 	/* Pairs with the release in lock_release. */
-	if (!__atomic_compare_exchange_n(&lock->state, &idle, 1, false,
-					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+	if (!__atomic_compare_exchange_n(&lock->word, &idle, lock_self(),
+					 false, __ATOMIC_ACQUIRE,
+					 __ATOMIC_RELAXED))
 		return false;
-	__atomic_store_n(&lock->owner, lock_self(), __ATOMIC_RELAXED);
 	if (DEBUG_ZBM)
 		lock_debug_acquire(lock);
 	return true;
@@ -88,10 +92,9 @@ static inline void lock_release(struct lock *lock)
 	lock_assert_held(lock);
 	if (DEBUG_ZBM)
 		lock_debug_release(lock);
-	__atomic_store_n(&lock->owner, 0, __ATOMIC_RELAXED);
-	/* Pairs with the acquire in lock_try and lock_acquire_slow. */
-	if (unlikely(__atomic_exchange_n(&lock->state, 0, __ATOMIC_RELEASE) ==
-		     2))
+	/* Pairs with the acquire in lock_try and lock_wait_for. */
+	if (unlikely(__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) &
+		     LOCK_WAITED))
 		lock_release_slow(lock);
 }
 

@@ -46,6 +46,18 @@ const struct option_entry options_table[] = {
 	{ "cache", OPTION_SIZE, NULL, "1M",
 	  "Bytes that a thread may cache of free blocks from 16 KiB up.",
 	  FIELD(cache), .highest = 1UL << 30 },
+	{ "numa", OPTION_ENUM, "off|local|interleave", "local",
+	  "NUMA nodes: not looked at; memory of the node a thread runs on; or "
+	  "all of them in turn.",
+	  FIELD(numa) },
+	{ "tier", OPTION_ENUM, "near|far", "near",
+	  "Which memory comes first: of nodes with CPUs, or of nodes without "
+	  "(CXL).",
+	  FIELD(tier) },
+	{ "node_limit", OPTION_LIMITS, NULL, "",
+	  "Memory to take of a node at most, as 0:2G,1:512M; what exceeds it "
+	  "goes to the next nearest.",
+	  FIELD(node_limit) },
 	{ "stats", OPTION_STRING, NULL, "",
 	  "Report at exit: 1 to standard error, else to the file named here.",
 	  FIELD(stats) },
@@ -116,6 +128,11 @@ static unsigned int suffix_shift(char c)
 	}
 }
 
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
 static bool size_parse(struct span value, size_t *result)
 {
 	unsigned int shift;
@@ -128,7 +145,7 @@ static bool size_parse(struct span value, size_t *result)
 		value.len--;
 	*result = 0;
 	for (i = 0; i < value.len; i++) {
-		if (value.at[i] < '0' || value.at[i] > '9')
+		if (!is_digit(value.at[i]))
 			return false;
 		if (__builtin_mul_overflow(*result, 10, result) ||
 		    __builtin_add_overflow(*result, value.at[i] - '0', result))
@@ -151,6 +168,38 @@ static bool enum_parse(const char *names, struct span value,
 			return true;
 	}
 	return false;
+}
+
+/* One "NUMBER:SIZE". */
+static bool limit_parse(struct span value, size_t *number, size_t *size)
+{
+	struct span head = span_split(&value, ':');
+
+	/* A number of things has no suffix. */
+	return head.len && is_digit(head.at[head.len - 1]) &&
+	       size_parse(head, number) && size_parse(value, size);
+}
+
+static bool limits_are_good(struct span value)
+{
+	size_t number, size;
+
+	while (value.len)
+		if (!limit_parse(span_split(&value, ','), &number, &size))
+			return false;
+	return true;
+}
+
+size_t options_limit_of(const char *text, size_t number)
+{
+	struct span rest = { text, strlen(text) };
+	size_t n, size, limit = SIZE_MAX;
+
+	while (rest.len)
+		if (limit_parse(span_split(&rest, ','), &n, &size) &&
+		    n == number)
+			limit = size;
+	return limit;
 }
 
 /* False, and nothing stored, if the option cannot have this value. */
@@ -182,6 +231,10 @@ static bool option_set(struct options *opts, const struct option_entry *entry,
 			return false;
 		memcpy(field, &index, sizeof(index));
 		return true;
+	case OPTION_LIMITS:
+		if (!limits_are_good(value))
+			return false;
+		break;
 	case OPTION_STRING:
 		break;
 	}
@@ -221,6 +274,8 @@ size_t option_format_values(const struct option_entry *entry, char *buf,
 		return print_format(buf, size, "%s..%s", lowest, highest);
 	case OPTION_ENUM:
 		return print_format(buf, size, "%s", entry->values);
+	case OPTION_LIMITS:
+		return print_format(buf, size, "NODE:SIZE,...");
 	case OPTION_STRING:
 		break;
 	}
@@ -257,7 +312,7 @@ static cold_path void report(const struct place *place, struct span setting,
 		return;
 	}
 	option_format_values(entry, values, sizeof(values));
-	if (entry->kind == OPTION_STRING)
+	if (entry->kind == OPTION_STRING || entry->kind == OPTION_LIMITS)
 		print_message("%s%s: '%s' ignored: write %s=%s, at most %zu "
 			      "bytes", place->where, line, shown, entry->name,
 			      values, entry->size - 1);
@@ -292,15 +347,23 @@ static void setting_parse(struct options *opts, struct span setting,
 		report(place, setting, entry);
 }
 
+/* Up to the next separator, but for commas that are part of the value. */
+static struct span setting_at(const char *text)
+{
+	size_t len = strcspn(text, OPTION_SEPARATORS);
+
+	while (len && text[len] == ',' && is_digit(text[len + 1]))
+		len += 1 + strcspn(text + len + 1, OPTION_SEPARATORS);
+	return (struct span){ text, len };
+}
+
 void options_parse(struct options *opts, const char *text, const char *where)
 {
 	struct place place = { where, strchr(text, '\n') ? 1 : 0 };
 	struct span setting;
 
 	while (*text) {
-		setting = (struct span){
-			text, strcspn(text, OPTION_SEPARATORS)
-		};
+		setting = setting_at(text);
 		if (setting.len) {
 			setting_parse(opts, setting, &place);
 			text += setting.len;

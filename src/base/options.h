@@ -3,7 +3,8 @@
  *
  * 1. /etc/zbmalloc.conf is read first, then ZBMALLOC_OPTIONS; the later one
  *    wins. Both have the form name=value, separated by commas, white space
- *    or newlines; in the file, # starts a comment.
+ *    or newlines; in the file, # starts a comment. A comma in front of a
+ *    digit is part of the value: no name starts with one.
  * 2. A name that is not in the table, or a value out of range, is reported
  *    with where it stood and what is allowed, and ignored.
  * 3. A setuid or setgid program (AT_SECURE) ignores both.
@@ -13,9 +14,11 @@
 #ifndef ZBM_OPTIONS_H
 #define ZBM_OPTIONS_H
 
-#include "base/base.h"
+#include "base/param.h"
 
 enum thp_mode { THP_NEVER, THP_AUTO, THP_ALWAYS };
+enum numa_mode { NUMA_OFF, NUMA_LOCAL_FIRST, NUMA_INTERLEAVED };
+enum tier_mode { TIER_NEAR, TIER_FAR };
 
 struct options {
 	bool verbose;		/* say what the environment refused */
@@ -25,12 +28,21 @@ struct options {
 	size_t window;		/* bytes of address space; 0: by limits */
 	size_t decay_ms;	/* idle free memory goes back after this */
 	size_t cache;		/* bytes a thread may cache of 16 KiB up */
+	enum numa_mode numa;
+	enum tier_mode tier;	/* which memory comes first */
+	char node_limit[12 * MAX_NUMNODES];	/* "ID:SIZE,..." */
 	char stats[256];	/* "" off, "1" stderr, else a file's path */
 };
 
 extern struct options options;
 
-enum option_kind { OPTION_BOOL, OPTION_SIZE, OPTION_ENUM, OPTION_STRING };
+enum option_kind {
+	OPTION_BOOL,
+	OPTION_SIZE,
+	OPTION_ENUM,
+	OPTION_LIMITS,	/* "NUMBER:SIZE,..." */
+	OPTION_STRING,
+};
 
 struct option_entry {
 	const char *name;
@@ -60,6 +72,10 @@ void options_read_file(struct options *opts, const char *path);
 
 /* Parses `text`; `where` names it in messages. */
 void options_parse(struct options *opts, const char *text, const char *where);
+
+/* The size that stands with the number in a text of OPTION_LIMITS, the last
+ * one when several do; SIZE_MAX: none does. */
+size_t options_limit_of(const char *text, size_t number);
 
 /*
  * What may stand after the = of this option, in few words ("0|1", "0..1G").

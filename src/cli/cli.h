@@ -28,6 +28,9 @@ int cli_help(int argc, char **argv);
 /* list.c: `zbmalloc options`. argv[0] is the name of the command. */
 int cli_options(int argc, char **argv);
 
+/* topology.c: `zbmalloc topology`. argv[0] is the name of the command. */
+int cli_topology(int argc, char **argv);
+
 /* run.c: `zbmalloc run`. */
 int cli_run(int argc, char **argv);
 

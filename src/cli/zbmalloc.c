@@ -13,6 +13,7 @@
 static const char usage[] =
 	"Usage: zbmalloc run [-o OPTIONS] [--summary] [--] PROGRAM [ARG...]\n"
 	"       zbmalloc options [--man]\n"
+	"       zbmalloc topology\n"
 	"       zbmalloc version\n"
 	"       zbmalloc help\n"
 	"\n"
@@ -23,6 +24,16 @@ static const char usage[] =
 	"           -s, --summary   at the end, one line on stderr that says\n"
 	"                           who served the memory\n"
 	"options  list the options, their values and their defaults\n"
+	"topology print the NUMA nodes that a program started from here has;\n"
+	"         ID is the kernel's number; a line has one of these forms:\n"
+	"           mode: local|interleave, tier near|far, N nodes\n"
+	"           mode: kernel, because REASON     (ends after the nodes)\n"
+	"           node ID: CPUs yes|no, total N MiB, free N MiB\n"
+	"                    [, limit N MiB|, not used, served by node ID]\n"
+	"           node ID: CPUs yes|no, no memory[, served by node ID]\n"
+	"           distances to: ID...\n"
+	"           distances of ID: DISTANCE...\n"
+	"           zonelist of node ID: ID|all ZONE, ID|all ZONE...\n"
 	"version  print the version\n"
 	"help     print this text\n"
 	"\n"
@@ -77,6 +88,7 @@ static const struct command {
 } commands[] = {
 	{ "run", cli_run },
 	{ "options", cli_options },
+	{ "topology", cli_topology },
 	{ "version", cli_version },
 	{ "--version", cli_version },
 	{ "-V", cli_version },

@@ -6,22 +6,29 @@
 /* Slow paths between two looks at the clock, which costs as much as they. */
 #define TICK_PERIOD	8
 
-/* A sheaf grows when it has run out this often: what a thread caches stays
- * in proportion to what it uses. */
-#define MISSES_TO_GROW	4
-
 /* Objects in a sheaf that is flushed as fast as it fills. */
 #define SURPLUS_WANT	16
 
-static inline void heap_tick(struct heap *heap)
+static inline struct heap *heap_tick(struct heap *heap)
 {
 	uint64_t now;
 
 	if (likely(++heap->ticks % TICK_PERIOD))
-		return;
+		return heap;
 	now = os_now_ms();
+	if (unlikely(topology.max_nodes > 1))
+		heap = heap_follow(heap, now);
 	if (unlikely(now >= heap->due_ms))
 		heap_tick_slow(heap, now);
+	return heap;
+}
+
+/* Where pages are asked for, it is worth a look each time. */
+static inline struct heap *heap_tick_pages(struct heap *heap)
+{
+	if (unlikely(topology.max_nodes > 1))
+		heap->ticks |= TICK_PERIOD - 1;
+	return heap_tick(heap);
 }
 
 static struct barn *heap_barn(const struct heap *heap, const struct bin *bin)
@@ -35,24 +42,6 @@ static void bin_set_main(struct heap *heap, struct bin *bin,
 	bin_count_calls(heap, bin);
 	bin->main_given = (uint16_t)count;
 	bin_point_main(bin, sheaf, count);
-}
-
-/* How far a sheaf may be filled. */
-static size_t bin_room(const struct bin *bin, const struct sheaf *sheaf,
-		       size_t count)
-{
-	return max((size_t)min(sheaf->capacity, bin->want), count);
-}
-
-static void bin_set_spare(struct heap *heap, struct bin *bin,
-			  struct sheaf *sheaf, size_t count)
-{
-	bin_count_calls(heap, bin);
-	bin->spare_given = (uint16_t)count;
-	bin->spare = sheaf;
-	bin->spare_top = sheaf ? sheaf->object + count : NULL;
-	bin->spare_end = sheaf ? sheaf->object + bin_room(bin, sheaf, count) :
-				 NULL;
 }
 
 /* Main is empty, and there is a spare: each takes the other's place. Counts
@@ -74,15 +63,14 @@ static inline void bin_swap(struct heap *heap, struct bin *bin)
 	bin->spare_given = 0;
 }
 
-/* How many objects the bin's next sheaf is for. */
-static void bin_want_more(struct bin *bin)
+static inline size_t heap_refill(struct heap *heap, struct bin *bin,
+				 void **out, size_t n)
 {
-	if (++bin->misses < MISSES_TO_GROW)
-		return;
-	bin->misses = 0;
-	bin->want = (uint16_t)min(bin->want * 2 +
-				  max(2U, class_group(bin->class)),
-				  size_classes[bin->class].sheaf_max);
+	if (likely(topology.max_nodes == 1))
+		return barn_refill(heap_barn(heap, bin), &heap->pcp, GFP_USER,
+				   out, n);
+	return heap_refill_near(&heap->pcp, heap_refill_node(heap), bin->class,
+				out, n);
 }
 
 /* The empty spare has become too small for what the bin wants. */
@@ -131,7 +119,7 @@ static bool bin_refill(struct heap *heap, struct bin *bin)
 		if (!main)
 			return false;
 	}
-	n = barn_refill(barn, &heap->pcp, main->object,
+	n = heap_refill(heap, bin, main->object,
 			min(bin->want, main->capacity));
 	stack_reverse(main->object, n);
 	bin_set_main(heap, bin, main, n);
@@ -157,7 +145,7 @@ void *heap_alloc_small(unsigned int class)
 
 	if (!heap)
 		return NULL;
-	heap_tick(heap);
+	heap = heap_tick(heap);
 	bin = heap_bin(heap, class_bin(class));
 	if (bin_main_count(bin) == 0 && bin_spare_count(bin)) {
 		bin_swap(heap, bin);
@@ -168,7 +156,25 @@ void *heap_alloc_small(unsigned int class)
 	if (unlikely(!p) && bin_refill(heap, bin))
 		p = bin_pop_checked(heap, bin);
 	/* No memory for a sheaf: one object alone. */
-	if (!p && barn_refill(heap_barn(heap, bin), &heap->pcp, &p, 1)) {
+	if (!p && heap_refill(heap, bin, &p, 1)) {
+		*(uint64_t *)p = 0;
+		heap->nr_alloc[class]++;
+	}
+	heap_leave(heap);
+	return p;
+}
+
+void *heap_alloc_small_node(unsigned int class, int node)
+{
+	struct heap *heap = heap_enter();
+	void *p = NULL;
+
+	if (!heap)
+		return NULL;
+	heap = heap_tick_pages(heap);
+	if (barn_refill(barn_of(node, class), NULL, GFP_USER | GFP_NORETRY,
+			&p, 1) ||
+	    heap_refill_near(NULL, node, class, &p, 1)) {
 		*(uint64_t *)p = 0;
 		heap->nr_alloc[class]++;
 	}
@@ -224,13 +230,14 @@ static bool bin_make_room(struct heap *heap, struct bin *bin)
 
 void heap_free_small(uint64_t word, void *p)
 {
-	struct heap *heap = heap_enter();
+	struct heap *heap = heap_tick(heap_enter());
 	struct bin *bin = heap_bin(heap, word & PAGE_BIN_MASK);
 
-	heap_tick(heap);
 	*(uint64_t *)p = object_key(p);
-	if (word_node(word) == heap->node &&
-	    (bin->spare_top != bin->spare_end || bin_make_room(heap, bin))) {
+	if (word_node(word) != heap->node) {
+		heap_free_alien(heap, word, p);
+	} else if (bin->spare_top != bin->spare_end ||
+		   bin_make_room(heap, bin)) {
 		*bin->spare_top++ = p;
 	} else {
 		barn_flush(&heap->pcp, &p, 1);
@@ -272,6 +279,7 @@ void heap_flush_bins(struct heap *heap, bool all)
 		}
 		bin_flush(heap, bin);
 	}
+	heap_flush_alien(heap);
 }
 
 /* Main of a run bin; NULL for none. */
@@ -307,13 +315,10 @@ static void run_bin_make_room(struct heap *heap, struct bin *bin)
 					size_classes[bin->class].sheaf_max), 0);
 }
 
-static struct page *alloc_run_pages(struct heap *heap, size_t n, size_t align,
-				    int class)
-{
-	struct page *page = alloc_pages_exact(&heap->pcp,
-					      GFP_USER | GFP_MOVABLE, n,
-					      align);
+#define GFP_RUN	(GFP_USER | GFP_HIGHMEM | GFP_MOVABLE)
 
+static struct page *run_init(struct page *page, size_t n, int class)
+{
 	if (!page)
 		return NULL;
 	run_set_nr_pages(page, n);
@@ -322,24 +327,47 @@ static struct page *alloc_run_pages(struct heap *heap, size_t n, size_t align,
 	return page;
 }
 
-struct page *heap_alloc_pages(size_t n, size_t align, int class)
+static struct page *alloc_run_pages(struct heap *heap, size_t n, size_t align,
+				    int class)
+{
+	return run_init(alloc_pages_exact_node(&heap->pcp, GFP_RUN, n, align,
+					       heap->near), n, class);
+}
+
+/* The node was named, and it is no one else's that is wanted. */
+static struct page *alloc_run_pages_of(size_t n, size_t align, int class,
+				       int node)
+{
+	gfp_t gfp = GFP_USER | GFP_MOVABLE;
+	struct page *page;
+
+	page = alloc_pages_exact_node(NULL, gfp | GFP_THISNODE | GFP_NORETRY,
+				      n, align, node);
+	if (!page)
+		page = alloc_pages_exact_node(NULL, gfp, n, align, node);
+	return run_init(page, n, class);
+}
+
+struct page *heap_alloc_pages(size_t n, size_t align, int class, int node)
 {
 	struct heap *heap = heap_enter();
 	struct page *page;
 
 	if (!heap)
 		return NULL;
-	heap_tick(heap);
-	page = alloc_run_pages(heap, n, align, class);
+	heap = heap_tick_pages(heap);
+	page = node < 0 ? alloc_run_pages(heap, n, align, class) :
+			  alloc_run_pages_of(n, align, class, node);
+	if (page && class >= 0)
+		heap->nr_alloc[class]++;
 	heap_leave(heap);
 	return page;
 }
 
 void heap_free_pages(struct page *page, size_t n)
 {
-	struct heap *heap = heap_enter();
+	struct heap *heap = heap_tick(heap_enter());
 
-	heap_tick(heap);
 	free_pages_exact(&heap->pcp, page, n);
 	heap_leave(heap);
 }
@@ -364,7 +392,7 @@ void *heap_alloc_run(unsigned int class, bool *dirty)
 
 	if (!heap)
 		return NULL;
-	heap_tick(heap);
+	heap = heap_tick_pages(heap);
 	bin = heap_bin(heap, class_bin(class));
 	if (!bin_main_count(bin))
 		run_bin_refill(heap, bin);
@@ -404,10 +432,9 @@ void heap_free_run(struct page *page)
 {
 	uint64_t word = page_word(page);
 	unsigned int class = (unsigned int)word_class(word);
-	struct heap *heap = heap_enter();
+	struct heap *heap = heap_tick(heap_enter());
 	struct bin *bin = heap_bin(heap, class_bin(class));
 
-	heap_tick(heap);
 	if (bin->main_top == bin->spare_end)
 		run_bin_make_room(heap, bin);
 	if (!heap_push_run(heap, page, word)) {

@@ -7,9 +7,8 @@
  * 2. The thread finds its heap by one thread-local pointer.
  * 3. The low half of a page's word is the offset of the bin its objects go
  *    to, counted from where a heap of node 0 would lie: the bins of other
- *    nodes lie before and behind those of this heap, and nothing has room
- *    there. Bin 0, of everything that is no small object, never has room
- *    either.
+ *    nodes lie before and behind those of this heap (heap_node.c). Bin 0, of
+ *    everything that is no small object, never has room.
  * 4. An object in a stack carries its key (slab.h); malloc clears it. A key
  *    found by free is a double free, one missed by malloc is a write after
  *    free.
@@ -60,6 +59,10 @@ struct heap {
 	char *bins;			/* of node 0: see rule 3 */
 	uint16_t bin_of_size[LOOKUP_MAX / MIN_ALIGN + 1];
 	int node;
+	int near;			/* node whose zonelist it walks */
+	int next_node;			/* numa=interleave: of the next refill */
+	unsigned int away;		/* looks at which it ran elsewhere */
+	uint64_t alien;			/* bit n: it has bins of node n */
 	uint64_t due_ms;		/* next look at what lies unused */
 	unsigned int ticks;		/* slow paths taken */
 	size_t cached_runs;		/* bytes in bins of run classes */
@@ -75,8 +78,8 @@ struct heap {
 	uintptr_t owner;		/* lock_self() of its thread */
 };
 
-/* What a heap takes of metadata per node. */
-#define HEAP_SIZE	8192
+/* What a heap takes of metadata for each node that there may be. */
+#define HEAP_SIZE	8192	/* bytes */
 
 static_assert(sizeof(struct heap) <= HEAP_SIZE, "heaps are that far apart");
 static_assert(HEAP_SIZE == 1UL << PAGE_NODE_SHIFT, "one per node");
@@ -187,6 +190,9 @@ bool heap_start(void);
 /* An object of a small class, NULL without memory. */
 void *heap_alloc_small(unsigned int class);
 
+/* The same of a node, or as near to it as there is memory. */
+void *heap_alloc_small_node(unsigned int class, int node);
+
 /* The pointer is to an object of a small class that is the program's. */
 void heap_free_small(uint64_t word, void *p);
 
@@ -201,8 +207,9 @@ void heap_free_run(struct page *page);
 bool heap_grow_run(struct page *page, unsigned int class);
 
 /* Pages for one object, with the calling thread's pcp; NULL without memory.
- * Their first word is that of a run of the class, -1 for none. */
-struct page *heap_alloc_pages(size_t n, size_t align, int class);
+ * Their first word is that of a run of the class, -1 for none. The node is
+ * where to look first, -1 for the thread's own. */
+struct page *heap_alloc_pages(size_t n, size_t align, int class, int node);
 void heap_free_pages(struct page *page, size_t n);
 
 /* Empties the caches of the calling thread, and those without owner. */

@@ -84,5 +84,9 @@ void heap_adopt(struct heap *heap)
 		bin->spare_end = class_is_small(class) ? NULL : bin->main_top;
 		bin->main_given = bin->spare_given = 0;
 	}
+	for_each_alien(node, heap)
+		memset(heap_node_bins(heap, (int)node), 0,
+		       sizeof(heap->bin));
+	heap->alien = 0;
 	heap->cached_runs = 0;
 }

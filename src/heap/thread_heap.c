@@ -2,6 +2,7 @@
 #include "base/options.h"
 #include "mm/page_alloc.h"
 #include "mm/vmscan.h"
+#include "mm/zonelist.h"
 #include "os/os.h"
 #include "os/thread.h"
 #include "os/topology.h"
@@ -25,14 +26,26 @@ __thread struct heap *thread_heap_pointer
 static __thread bool thread_has_ended
 	__attribute__((tls_model("initial-exec")));
 
-/* The first thread's heap costs no allocation. */
-static struct heap heap_first, heap_shared;
+/* Where there is one node, these cost no allocation. */
+static struct heap heap_of_first, heap_of_all;
 
 struct heap_registry registry = {
 	.start_lock = LOCK_INITIALIZER(LOCK_START),
 	.shared_lock = LOCK_INITIALIZER(LOCK_HEAP),
 	.lock = LOCK_INITIALIZER(LOCK_HEAPS),
 };
+
+void bin_init(struct bin *bin, unsigned int class)
+{
+	bin_point_main(bin, NULL, 0);
+	bin->class = (uint8_t)class;
+	if (!class_is_small(class))
+		bin->spare_end = bin->main_top;
+	bin->want = bin_first_want(class);
+	bin->magic = size_classes[class].magic;
+	bin->slab_mask = (uint32_t)
+		(PAGE_SIZE << size_classes[class].slab_order) - 1;
+}
 
 static void heap_init(struct heap *heap, int node)
 {
@@ -43,19 +56,28 @@ static void heap_init(struct heap *heap, int node)
 	heap->mem_map = vm.mem_map;
 	heap->key = vm.key;
 	memcpy(heap->bin_of_size, size_class_bins, sizeof(size_class_bins));
-	for (unsigned int class = 0; class < NR_CLASSES; class++) {
-		struct bin *bin = heap_bin(heap, class_bin(class));
-
-		bin_point_main(bin, NULL, 0);
-		bin->class = (uint8_t)class;
-		if (!class_is_small(class))
-			bin->spare_end = bin->main_top;
-		bin->want = bin_first_want(class);
-		bin->magic = size_classes[class].magic;
-		bin->slab_mask = (uint32_t)
-			(PAGE_SIZE << size_classes[class].slab_order) - 1;
-	}
+	for (unsigned int class = 0; class < NR_CLASSES; class++)
+		bin_init(heap_bin(heap, class_bin(class)), class);
 	pcp_register(&heap->pcp, &nodes[node]->zone[ZONE_NORMAL]);
+}
+
+/* With room beside it for the bins of the other nodes. `single` serves where
+ * there are none. NULL without memory. */
+static struct heap *heap_create(struct heap *single, int here)
+{
+	int node = node_home(here);
+	struct heap *heap = single;
+	char *area;
+
+	if (!single || topology.max_nodes > 1) {
+		area = meta_alloc((size_t)topology.max_nodes * HEAP_SIZE);
+		if (!area)
+			return NULL;
+		heap = (struct heap *)(void *)(area + node * HEAP_SIZE);
+	}
+	heap_init(heap, node);
+	heap->near = here;
+	return heap;
 }
 
 static void heap_add(struct heap *heap)
@@ -73,7 +95,7 @@ static void heap_add(struct heap *heap)
 
 bool heap_is_shared(const struct heap *heap)
 {
-	return heap == &heap_shared;
+	return heap == __atomic_load_n(&registry.shared, __ATOMIC_RELAXED);
 }
 
 /*
@@ -107,12 +129,14 @@ static void heap_purge_runs(struct heap *heap, enum reclaim how)
 static void heap_shrink(enum reclaim how)
 {
 	struct heap *own = thread_heap();
+	struct heap *shared = __atomic_load_n(&registry.shared,
+					      __ATOMIC_ACQUIRE);
 
 	/* By the clock its thread has done it just now. */
 	if (how != RECLAIM_IDLE && own)
 		heap_flush_bins(own, reclaim_is_total(how));
-	if (heap_shared.vm_size && lock_try(&registry.shared_lock)) {
-		heap_flush_bins(&heap_shared, true);
+	if (shared && lock_try(&registry.shared_lock)) {
+		heap_flush_bins(shared, true);
 		lock_release(&registry.shared_lock);
 	}
 	lock_acquire(&registry.lock);
@@ -133,6 +157,15 @@ static void heap_shrink(enum reclaim how)
 static struct shrinker heap_shrinker = { .shrink = heap_shrink };
 static struct shrinker barn_shrinker = { .shrink = barn_shrink_all };
 
+static bool heap_start_nodes(void)
+{
+	for (int node = 0; node < topology.nr_nodes; node++)
+		if (!nodes[node] &&
+		    !(barn_init_node(node) && node_online(node)))
+			return false;
+	return true;
+}
+
 static bool heap_start_locked(void)
 {
 	if (!os.page_size) {
@@ -145,12 +178,14 @@ static bool heap_start_locked(void)
 	if (!meta.base && !meta_init(vm.size))
 		return false;
 	size_class_init();
-	if (!page_alloc_init() || !barn_init_node(0))
+	if (!heap_start_nodes())
+		return false;
+	registry.first = heap_create(&heap_of_first, heap_here());
+	if (!registry.first)
 		return false;
 	/* The last one that is registered is called first: heaps to barns. */
 	register_shrinker(&barn_shrinker);
 	register_shrinker(&heap_shrinker);
-	heap_init(&heap_first, 0);
 	return true;
 }
 
@@ -162,8 +197,8 @@ bool heap_start(void)
 		return true;
 	lock_acquire(&registry.start_lock);
 	if (!registry.started && heap_start_locked()) {
-		thread_heap_pointer = &heap_first;
-		heap_add(&heap_first);
+		thread_heap_pointer = registry.first;
+		heap_add(registry.first);
 		/* Pairs with the acquire above. */
 		__atomic_store_n(&registry.started, true, __ATOMIC_RELEASE);
 		first = true;
@@ -176,13 +211,8 @@ bool heap_start(void)
 	return registry.started;
 }
 
-/* The end of a thread. What it frees from now on goes to the shared heap. */
-static void heap_end(void *arg)
+void heap_leave_behind(struct heap *heap)
 {
-	struct heap *heap = arg;
-
-	thread_has_ended = true;
-	thread_heap_pointer = NULL;
 	heap_flush_bins(heap, true);
 	pcp_drain(&heap->pcp, true);
 	lock_acquire(&registry.lock);
@@ -194,7 +224,18 @@ static void heap_end(void *arg)
 	lock_release(&registry.lock);
 }
 
-static struct heap *heap_reuse(void)
+/* The end of a thread. What it frees from now on goes to the shared heap. */
+static void heap_end(void *unused __attribute__((unused)))
+{
+	struct heap *heap = thread_heap();
+
+	thread_has_ended = true;
+	thread_heap_pointer = NULL;
+	if (heap)
+		heap_leave_behind(heap);
+}
+
+static struct heap *heap_reuse(int node)
 {
 	struct heap *heap = NULL;
 
@@ -202,7 +243,7 @@ static struct heap *heap_reuse(void)
 		return NULL;
 	lock_acquire(&registry.lock);
 	for (heap = registry.heaps; heap; heap = heap->next)
-		if (heap->state != HEAP_OWNED)
+		if (heap->state != HEAP_OWNED && heap->node == node)
 			break;
 	if (heap) {
 		if (heap->state == HEAP_ORPHAN)
@@ -217,14 +258,17 @@ static struct heap *heap_reuse(void)
 	return heap;
 }
 
-static struct heap *heap_create(void)
+struct heap *heap_take(int here)
 {
-	struct heap *heap = meta_alloc(HEAP_SIZE);
+	struct heap *heap = heap_reuse(node_home(here));
 
-	if (!heap)
-		return NULL;
-	heap_init(heap, topology_current_node());
-	heap_add(heap);
+	if (heap) {
+		heap->near = here;
+		return heap;
+	}
+	heap = heap_create(NULL, here);
+	if (heap)
+		heap_add(heap);
 	return heap;
 }
 
@@ -250,14 +294,12 @@ static struct heap *heap_attach(void)
 
 	if (heap)
 		return heap;
-	heap = heap_reuse();
-	if (!heap)
-		heap = heap_create();
+	heap = heap_take(heap_here());
 	if (!heap)
 		return NULL;
 	thread_heap_pointer = heap;
 	/* This allocates, from the heap that is in place now. */
-	thread_at_exit(heap_end, heap);
+	thread_at_exit(heap_end, NULL);
 	return heap;
 }
 
@@ -274,9 +316,14 @@ struct heap *heap_enter_slow(void)
 	if (heap)
 		return heap;
 	lock_acquire(&registry.shared_lock);
-	if (!heap_shared.vm_size)
-		heap_init(&heap_shared, 0);
-	return &heap_shared;
+	if (!registry.shared)
+		/* Pairs with the acquire in heap_shrink. */
+		__atomic_store_n(&registry.shared,
+				 heap_create(&heap_of_all, heap_here()),
+				 __ATOMIC_RELEASE);
+	if (!registry.shared)
+		lock_release(&registry.shared_lock);
+	return registry.shared;
 }
 
 void heap_leave_shared(void)
@@ -284,15 +331,12 @@ void heap_leave_shared(void)
 	lock_release(&registry.shared_lock);
 }
 
-/* The first thread may end before the process, but only a process with more
- * threads has to know. */
-static void heap_register_first(void)
+void heap_register_first(void)
 {
-	if (registry.first_registered ||
-	    __atomic_load_n(&registry.nr_heaps, __ATOMIC_RELAXED) == 1)
+	if (registry.first_registered)
 		return;
 	registry.first_registered = true;
-	thread_at_exit(heap_end, &heap_first);
+	thread_at_exit(heap_end, NULL);
 }
 
 void heap_tick_slow(struct heap *heap, uint64_t now)
@@ -300,7 +344,10 @@ void heap_tick_slow(struct heap *heap, uint64_t now)
 	if (heap_is_shared(heap) || !options.decay_ms)
 		return;
 	heap->due_ms = now + options.decay_ms / 2 + 1;
-	if (heap == &heap_first)
+	/* The first thread may end before the process, but only a process with
+	 * more threads has to know. */
+	if (heap == registry.first &&
+	    __atomic_load_n(&registry.nr_heaps, __ATOMIC_RELAXED) > 1)
 		heap_register_first();
 	heap_flush_bins(heap, false);
 	reclaim_tick(now);
@@ -320,37 +367,48 @@ void heap_flush(void)
 /* Other threads' bins are read while they move: what comes out torn is cut
  * to what can be. */
 __attribute__((no_sanitize("thread")))
+static void bin_count(const struct bin *bin, unsigned int class,
+		      struct heap_counts *counts)
+{
+	const struct sheaf *sheaf = bin->spare;
+	size_t most = size_classes[class].sheaf_max;
+	size_t main = (size_t)(bin->main_top - bin->main_lo);
+	size_t spare = sheaf ? (size_t)(bin->spare_top - sheaf->object) : 0;
+
+	main = main > most ? 0 : main;
+	spare = spare > most ? 0 : spare;
+	counts->nr_cached[class] += main + spare;
+	if (!class_is_small(class))
+		return;
+	if (bin->main_given > main)
+		counts->nr_alloc[class] += bin->main_given - main;
+	if (spare > bin->spare_given)
+		counts->nr_free[class] += spare - bin->spare_given;
+}
+
+__attribute__((no_sanitize("thread")))
 static void heap_count_one(const struct heap *heap, struct heap_counts *counts)
 {
 	counts->nr_heaps++;
 	for (unsigned int class = 0; class < NR_CLASSES; class++) {
-		const struct bin *bin = &heap->bin[class + 1];
-		const struct sheaf *sheaf = bin->spare;
-		size_t most = size_classes[class].sheaf_max;
-		size_t main = (size_t)(bin->main_top - bin->main_lo);
-		size_t spare = sheaf ? (size_t)(bin->spare_top -
-						sheaf->object) : 0;
-
-		main = main > most ? 0 : main;
-		spare = spare > most ? 0 : spare;
-		counts->nr_cached[class] += main + spare;
+		bin_count(&heap->bin[class + 1], class, counts);
 		counts->nr_alloc[class] += heap->nr_alloc[class];
 		counts->nr_free[class] += heap->nr_free[class];
-		if (!class_is_small(class))
-			continue;
-		if (bin->main_given > main)
-			counts->nr_alloc[class] += bin->main_given - main;
-		if (spare > bin->spare_given)
-			counts->nr_free[class] += spare - bin->spare_given;
+		for_each_alien(node, heap)
+			bin_count(&heap_node_bins(heap, (int)node)[class + 1],
+				  class, counts);
 	}
 }
 
 void heap_count(struct heap_counts *counts)
 {
+	const struct heap *shared = __atomic_load_n(&registry.shared,
+						    __ATOMIC_ACQUIRE);
+
 	*counts = (struct heap_counts){ 0 };
 	lock_acquire(&registry.lock);
-	if (heap_shared.vm_size)
-		heap_count_one(&heap_shared, counts);
+	if (shared)
+		heap_count_one(shared, counts);
 	for (struct heap *heap = registry.heaps; heap; heap = heap->next)
 		heap_count_one(heap, counts);
 	lock_release(&registry.lock);

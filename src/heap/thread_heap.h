@@ -19,7 +19,9 @@ struct heap_registry {
 	struct lock start_lock;
 	bool started;
 	bool first_registered;	/* the first thread's end is known */
+	struct heap *first;	/* of the first thread */
 	struct lock shared_lock;
+	struct heap *shared;	/* NULL: not yet made. Atomic */
 	/* under lock */
 	struct lock lock;
 	struct heap *heaps;
@@ -54,6 +56,51 @@ void heap_tick_slow(struct heap *heap, uint64_t now);
 /* Gives the bins' objects back: all, or of bins that stand as they stood at
  * the last call. */
 void heap_flush_bins(struct heap *heap, bool all);
+
+/* Empty, of the class; `want` is that of the first refill. */
+void bin_init(struct bin *bin, unsigned int class);
+
+/* A heap for a thread that runs on the node: one that is nobody's, or a new
+ * one. NULL without memory. */
+struct heap *heap_take(int here);
+
+/* Nobody's from now on: what it holds goes to barns and zones. */
+void heap_leave_behind(struct heap *heap);
+
+/* The end of the first thread is told from now on, if it was not. */
+void heap_register_first(void);
+
+/* Where there is more than one node (heap_node.c): */
+
+/* Looks where the thread runs; the heap that it has from now on. */
+struct heap *heap_follow(struct heap *heap, uint64_t now);
+
+/* The node that the thread runs on, once that is online. */
+int heap_here(void);
+
+/* Objects of slabs, of the first node in this one's zonelist that has any. */
+size_t heap_refill_near(struct pcp *pcp, int node, unsigned int class,
+			void **out, size_t n);
+
+/* Which node the next refill is from. */
+int heap_refill_node(struct heap *heap);
+
+/* Frees an object of another node. */
+void heap_free_alien(struct heap *heap, uint64_t word, void *p);
+
+/* Alien objects go to their slabs. */
+void heap_flush_alien(struct heap *heap);
+
+/* The bins of objects of a node, in or beside the heap. */
+static inline struct bin *heap_node_bins(const struct heap *heap, int node)
+{
+	return (struct bin *)(void *)(heap->bins + (size_t)node * HEAP_SIZE);
+}
+
+#define for_each_alien(node, heap) \
+	for (uint64_t left_ = (heap)->alien, node; \
+	     left_ && (node = (uint64_t)__builtin_ctzl(left_), true); \
+	     left_ &= left_ - 1)
 
 /* For pthread_atfork. */
 void heap_fork_prepare(void);
@@ -106,6 +153,39 @@ static inline void bin_count_calls(struct heap *heap, struct bin *bin)
 	heap->nr_free[bin->class] += spare - bin->spare_given;
 	bin->main_given = (uint16_t)main;
 	bin->spare_given = (uint16_t)spare;
+}
+
+/* How far a sheaf may be filled. */
+static inline size_t bin_room(const struct bin *bin,
+			      const struct sheaf *sheaf, size_t count)
+{
+	return max((size_t)min(sheaf->capacity, bin->want), count);
+}
+
+static inline void bin_set_spare(struct heap *heap, struct bin *bin,
+				 struct sheaf *sheaf, size_t count)
+{
+	bin_count_calls(heap, bin);
+	bin->spare_given = (uint16_t)count;
+	bin->spare = sheaf;
+	bin->spare_top = sheaf ? sheaf->object + count : NULL;
+	bin->spare_end = sheaf ? sheaf->object + bin_room(bin, sheaf, count) :
+				 NULL;
+}
+
+/* A sheaf grows when it has run out this often: what a thread caches stays
+ * in proportion to what it uses. */
+#define MISSES_TO_GROW	4
+
+/* How many objects the bin's next sheaf is for. */
+static inline void bin_want_more(struct bin *bin)
+{
+	if (++bin->misses < MISSES_TO_GROW)
+		return;
+	bin->misses = 0;
+	bin->want = (uint16_t)min(bin->want * 2 +
+				  max(2U, class_group(bin->class)),
+				  size_classes[bin->class].sheaf_max);
 }
 
 #endif

@@ -19,6 +19,7 @@
 
 #include "base/base.h"
 #include "inspect/report.h"
+#include "malloc/introspect.h"
 #include "malloc/malloc.h"
 #include "zbmalloc.h"
 
@@ -182,6 +183,16 @@ EXPORT struct mallinfo mallinfo(void)
 EXPORT int mallopt(int param, int value)
 {
 	return mem_mallopt(param, value);
+}
+
+EXPORT void *zbm_malloc_node(size_t size, int nid)
+{
+	return mem_malloc_node(size, nid);
+}
+
+EXPORT int zbm_numastat(int nid, struct zbm_numastat *stat)
+{
+	return mem_numastat(nid, stat);
 }
 
 EXPORT const char *zbm_version(void)

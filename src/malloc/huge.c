@@ -27,14 +27,14 @@ static void huge_count_size(size_t add, size_t sub)
 			   __ATOMIC_RELAXED);
 }
 
-static struct page *huge_alloc_pages(size_t n, size_t align)
+static struct page *huge_alloc_pages(size_t n, size_t align, int node)
 {
-	struct page *page = heap_alloc_pages(n, align, -1);
+	struct page *page = heap_alloc_pages(n, align, -1, node);
 
 	if (page)
 		return page;
 	heap_flush();
-	return heap_alloc_pages(n, align, -1);
+	return heap_alloc_pages(n, align, -1, node);
 }
 
 /* How much of the program's large runs it writes: some pages of the run that
@@ -64,14 +64,14 @@ static void ask_hugepages(struct page *page, size_t n)
 		hugepages_ask(page_to_pfn(page), n);
 }
 
-void *huge_alloc(size_t size, size_t align, bool zero)
+void *huge_alloc_node(size_t size, size_t align, bool zero, int node)
 {
 	size_t n = pages_for(size);
 	struct page *page;
 
 	if (size > PTRDIFF_MAX)
 		return NULL;
-	page = huge_alloc_pages(n, max(align, PAGE_SIZE));
+	page = huge_alloc_pages(n, max(align, PAGE_SIZE), node);
 	if (!page)
 		return NULL;
 	if (zero)
@@ -80,6 +80,11 @@ void *huge_alloc(size_t size, size_t align, bool zero)
 	__atomic_fetch_add(&huge.nr_alloc, 1, __ATOMIC_RELAXED);
 	huge_count_size(n, 0);
 	return page_address(page);
+}
+
+void *huge_alloc(size_t size, size_t align, bool zero)
+{
+	return huge_alloc_node(size, align, zero, -1);
 }
 
 /* The pages come back as clean ones: purged, or mapped afresh when the
@@ -124,7 +129,7 @@ static void *huge_move(struct page *page, size_t n)
 
 	if (old_n < MOVE_MIN_PAGES || os.page_size != PAGE_SIZE)
 		return NULL;
-	to = huge_alloc_pages(n, PAGE_SIZE);
+	to = huge_alloc_pages(n, PAGE_SIZE, -1);
 	if (!to)
 		return NULL;
 	if (!os_move(page_address(page), page_address(to),

@@ -18,6 +18,9 @@
 /* `align` is a power of two. `zero`: all bytes are 0. NULL without memory,
  * errno is the caller's. */
 void *huge_alloc(size_t size, size_t align, bool zero);
+
+/* The same of a node, or as near to it as there is memory; -1: here. */
+void *huge_alloc_node(size_t size, size_t align, bool zero, int node);
 void huge_free(struct page *page);
 
 /* The block with room for `size` bytes, perhaps elsewhere; NULL: it could

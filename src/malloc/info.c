@@ -46,18 +46,51 @@ static void info_blocks(FILE *stream, struct zone *zone)
 					blocks[order][type]);
 }
 
+/* A limit that there is not has no attribute. */
+static void info_node(FILE *stream, const struct node_figures *figures)
+{
+	const struct zone_figures *zones = &figures->zones;
+
+	fprintf(stream, "  <node id=\"%d\" page=\"%lu\" managed=\"%zu\" "
+		"used=\"%zu\" free=\"%zu\" dirty=\"%zu\"", figures->id,
+		PAGE_SIZE, zones->managed, zones->used, zones->free,
+		zones->free_dirty);
+	if (figures->limit != SIZE_MAX)
+		fprintf(stream, " limit=\"%zu\"", figures->limit);
+	fputs(">\n    <numastat", stream);
+	for (int i = 0; i < NR_NUMA_STAT_ITEMS; i++)
+		fprintf(stream, " %s=\"%lu\"", numa_stat_names[i],
+			figures->numa_stat[i]);
+	fputs("/>\n  </node>\n", stream);
+}
+
+static void info_nodes(FILE *stream)
+{
+	struct node_figures figures;
+
+	if (!figures_have_nodes())
+		return;
+	fputs("<nodes>\n", stream);
+	for (int node = 0; node < topology.nr_nodes; node++)
+		if (figures_of_node(&figures, node))
+			info_node(stream, &figures);
+	fputs("</nodes>\n", stream);
+}
+
 static void info_zone(FILE *stream, struct zone *zone)
 {
 	struct zone_figures figures;
+	char node[NODE_NAME];
 
 	figures_of_zone(&figures, zone);
-	fprintf(stream, "<zone node=\"%d\" name=\"%s\" page=\"%lu\" "
+	fprintf(stream, "<zone node=\"%s\" name=\"%s\" page=\"%lu\" "
 		"managed=\"%zu\" used=\"%zu\" peak=\"%zu\" free=\"%zu\" "
 		"dirty=\"%zu\" isolated=\"%zu\" grown=\"%lu\" "
-		"purged=\"%lu\" fallback=\"%lu\">\n", zone->node, zone->name,
-		PAGE_SIZE, figures.managed, figures.used, figures.peak_used,
-		figures.free, figures.free_dirty, figures.isolated,
-		figures.nr_grown, figures.nr_purged, figures.nr_fallback);
+		"purged=\"%lu\" fallback=\"%lu\">\n",
+		figures_node_name(node, zone), zone->name, PAGE_SIZE,
+		figures.managed, figures.used, figures.peak_used, figures.free,
+		figures.free_dirty, figures.isolated, figures.nr_grown,
+		figures.nr_purged, figures.nr_fallback);
 	info_blocks(stream, zone);
 	fputs("</zone>\n", stream);
 }
@@ -125,6 +158,7 @@ int mem_info(int options, FILE *stream)
 	fputs("<malloc version=\"1\">\n", stream);
 	info_heaps(stream, &figures);
 	info_classes(stream, &figures);
+	info_nodes(stream);
 	info_zones(stream);
 	info_metadata(stream, &figures);
 	info_totals(stream, &info);

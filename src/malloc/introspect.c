@@ -7,6 +7,7 @@
  * 2. A difference of two counters that moved meanwhile is 0 at least.
  */
 #include "malloc/introspect.h"
+#include "base/print.h"
 #include "mm/hotplug.h"
 #include "mm/vmscan.h"
 
@@ -16,6 +17,15 @@ const char *const migratetype_names[NR_MIGRATETYPES] = {
 	[MIGRATE_MOVABLE] = "movable",
 	[MIGRATE_HIGHATOMIC] = "highatomic",
 	[MIGRATE_ISOLATE] = "isolate",
+};
+
+const char *const numa_stat_names[NR_NUMA_STAT_ITEMS] = {
+	[NUMA_HIT] = "numa_hit",
+	[NUMA_MISS] = "numa_miss",
+	[NUMA_FOREIGN] = "numa_foreign",
+	[NUMA_INTERLEAVE_HIT] = "interleave_hit",
+	[NUMA_LOCAL] = "local_node",
+	[NUMA_OTHER] = "other_node",
 };
 
 static size_t minus(size_t a, size_t b)
@@ -107,24 +117,64 @@ void figures_of_zone(struct zone_figures *figures, struct zone *zone)
 	lock_release(&zone->lock);
 }
 
-static void gather_zones(struct zone_figures *sum)
+static void gather_zone(struct zone_figures *sum, struct zone *zone)
 {
 	struct zone_figures one;
+
+	figures_of_zone(&one, zone);
+	sum->managed += one.managed;
+	sum->free += one.free;
+	sum->free_dirty += one.free_dirty;
+	sum->isolated += one.isolated;
+	sum->used += one.used;
+	sum->peak_used += one.peak_used;
+	sum->nr_grown += one.nr_grown;
+	sum->nr_purged += one.nr_purged;
+	sum->nr_fallback += one.nr_fallback;
+	sum->nr_blocks += one.nr_blocks;
+}
+
+static void gather_zones(struct zone_figures *sum)
+{
 	struct zone *zone;
 
-	for_each_zone(zone) {
-		figures_of_zone(&one, zone);
-		sum->managed += one.managed;
-		sum->free += one.free;
-		sum->free_dirty += one.free_dirty;
-		sum->isolated += one.isolated;
-		sum->used += one.used;
-		sum->peak_used += one.peak_used;
-		sum->nr_grown += one.nr_grown;
-		sum->nr_purged += one.nr_purged;
-		sum->nr_fallback += one.nr_fallback;
-		sum->nr_blocks += one.nr_blocks;
-	}
+	for_each_zone(zone)
+		gather_zone(sum, zone);
+}
+
+static void gather_numa_stat(uint64_t stat[NR_NUMA_STAT_ITEMS],
+			     const struct node *node)
+{
+	for (int i = 0; i < NR_NUMA_STAT_ITEMS; i++)
+		/* Relaxed: counters, no two of one moment. */
+		stat[i] = __atomic_load_n(&node->numa_stat[i],
+					  __ATOMIC_RELAXED);
+}
+
+bool figures_of_node(struct node_figures *figures, int node)
+{
+	struct zone *zone;
+
+	ASSERT(node >= 0 && node < topology.nr_nodes);
+	if (!nodes[node])
+		return false;
+	*figures = (struct node_figures){
+		.id = topology.node[node].id,
+		.limit = nodes[node]->zone[ZONE_NORMAL].limit,
+	};
+	for_each_zone(zone)
+		if (zone->node == node && zone->placement == PLACE_NODE)
+			gather_zone(&figures->zones, zone);
+	gather_numa_stat(figures->numa_stat, nodes[node]);
+	return true;
+}
+
+const char *figures_node_name(char buf[NODE_NAME], const struct zone *zone)
+{
+	if (zone->placement != PLACE_NODE)
+		return "all";
+	print_format(buf, NODE_NAME, "%d", topology.node[zone->node].id);
+	return buf;
 }
 
 static void gather_metadata(struct figures *figures)
@@ -193,6 +243,23 @@ static void validate_zone(struct zone *zone)
 	CHECK(one.used <= one.peak_used && one.peak_used <= one.managed);
 }
 
+static void validate_nodes(void)
+{
+	uint64_t stat[NR_NUMA_STAT_ITEMS], miss = 0, foreign = 0;
+
+	for (int n = 0; n < topology.nr_nodes; n++) {
+		if (!nodes[n])
+			continue;
+		gather_numa_stat(stat, nodes[n]);
+		CHECK(stat[NUMA_HIT] + stat[NUMA_MISS] ==
+		      stat[NUMA_LOCAL] + stat[NUMA_OTHER]);
+		CHECK(stat[NUMA_INTERLEAVE_HIT] <= stat[NUMA_HIT]);
+		miss += stat[NUMA_MISS];
+		foreign += stat[NUMA_FOREIGN];
+	}
+	CHECK(miss == foreign);
+}
+
 void figures_validate(void)
 {
 	struct figures figures;
@@ -200,6 +267,7 @@ void figures_validate(void)
 
 	for_each_zone(zone)
 		validate_zone(zone);
+	validate_nodes();
 	figures_gather(&figures);
 	for (unsigned int i = 0; i < NR_CLASSES; i++) {
 		const struct class_figures *class = &figures.class[i];
@@ -254,6 +322,38 @@ struct mallinfo2 mem_mallinfo2(void)
 		.fordblks = arena - live,
 		.keepcost = f.zones.free_dirty << PAGE_SHIFT,
 	};
+}
+
+/* -1: the process has no memory on the node with this id. With one node, that
+ * is all nodes of the machine. */
+static int node_with_id(int id)
+{
+	if (!figures_have_nodes())
+		return topology_node_of(id);
+	for (int n = 0; n < topology.nr_nodes; n++)
+		if (topology.node[n].id == id && nodes[n])
+			return n;
+	return -1;
+}
+
+int mem_numastat(int id, struct zbm_numastat *stat)
+{
+	uint64_t n[NR_NUMA_STAT_ITEMS];
+	int saved_errno = errno, node = heap_start() ? node_with_id(id) : -1;
+
+	errno = saved_errno;
+	if (node < 0)
+		return EINVAL;
+	gather_numa_stat(n, nodes[node]);
+	*stat = (struct zbm_numastat){
+		.numa_hit = n[NUMA_HIT],
+		.numa_miss = n[NUMA_MISS],
+		.numa_foreign = n[NUMA_FOREIGN],
+		.interleave_hit = n[NUMA_INTERLEAVE_HIT],
+		.local_node = n[NUMA_LOCAL],
+		.other_node = n[NUMA_OTHER],
+	};
+	return 0;
 }
 
 /* zbmalloc tunes itself: what glibc lets a program set has no effect. */

@@ -15,6 +15,8 @@
  *	zone	managed   = used + free + isolated
  *		free      = sum of blocks * 2^order >= dirty
  *		used     <= peak <= managed
+ *	node	hit + miss = local + other, hit >= interleave hit
+ *		sum of miss = sum of foreign		(over all nodes)
  *	all	used      = pcp + pages of all classes + pages of huge blocks
  *		live bytes = sum of live * size, and the huge blocks' bytes
  *
@@ -30,6 +32,7 @@
 #define ZBM_INTROSPECT_H
 
 #include "malloc/huge.h"
+#include "zbmalloc.h"
 
 struct class_figures {
 	uint64_t nr_alloc, nr_free;	/* blocks handed out, taken back */
@@ -52,6 +55,14 @@ struct zone_figures {
 	size_t nr_blocks;		/* free blocks of all orders */
 };
 
+/* A node with all zones whose memory lies on it. */
+struct node_figures {
+	int id;				/* the kernel's number */
+	size_t limit;			/* pages, of the user; or SIZE_MAX */
+	struct zone_figures zones;	/* sums */
+	uint64_t numa_stat[NR_NUMA_STAT_ITEMS];
+};
+
 struct figures {
 	struct class_figures class[NR_CLASSES];
 	struct huge_counts huge;
@@ -71,9 +82,28 @@ struct figures {
 
 extern const char *const migratetype_names[NR_MIGRATETYPES];
 
+/* The kernel's: see numastat(8). */
+extern const char *const numa_stat_names[NR_NUMA_STAT_ITEMS];
+
 void figures_gather(struct figures *figures);
 
 void figures_of_zone(struct zone_figures *figures, struct zone *zone);
+
+/* There is something to tell of single nodes. */
+static inline bool figures_have_nodes(void)
+{
+	return topology.nr_nodes > 1;
+}
+
+/* False: no memory was ever wanted of this node, 0 to nr_nodes - 1. */
+bool figures_of_node(struct node_figures *figures, int node);
+
+/* Room for the largest number of a node, with the 0. */
+#define NODE_NAME	12
+
+/* The kernel's number of the zone's node; "all" when it is spread over all
+ * that there are. */
+const char *figures_node_name(char buf[NODE_NAME], const struct zone *zone);
 
 /* The zone's free blocks by order and migrate type. Walks all of them. */
 void figures_count_blocks(size_t blocks[NR_PAGE_ORDERS][NR_MIGRATETYPES],
@@ -82,6 +112,9 @@ void figures_count_blocks(size_t blocks[NR_PAGE_ORDERS][NR_MIGRATETYPES],
 /* Aborts when rule 2 is broken. Of a process at rest that is no child of a
  * process with threads: such a child lost what they had in hand. */
 void figures_validate(void);
+
+/* zbm_numastat: 0, or EINVAL. */
+int mem_numastat(int id, struct zbm_numastat *stat);
 
 /* Bytes of an object, and of all memory that the class has. */
 static inline size_t figures_class_bytes(const struct class_figures *class)

@@ -42,6 +42,9 @@ static force_inline void mem_free(void *p)
 /* calloc(3) */
 void *mem_calloc(size_t n, size_t size);
 
+/* zbm_malloc_node(3), in zbmalloc.h; nid is the kernel's number. */
+void *mem_malloc_node(size_t size, int nid);
+
 /* realloc(3), reallocarray(3); size 0 frees, as glibc's does. */
 void *mem_realloc(void *p, size_t size);
 void *mem_reallocarray(void *p, size_t n, size_t size);

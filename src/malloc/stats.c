@@ -12,6 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+static_assert(STATS_NUMBER >= NODE_NAME, "figures_node_name fits");
+
 #define STATS_BUFFER	2048	/* bytes; of malloc_stats, on the stack */
 #define STATUS_SIZE	2048	/* bytes of /proc/self/status that we read */
 
@@ -174,6 +176,7 @@ static void stats_kernel(struct text *text)
 		[OS_REFUSED_HUGEPAGE] = "huge pages",
 		[OS_REFUSED_MOVE] = "move",
 		[OS_REFUSED_TOPOLOGY] = "topology",
+		[OS_REFUSED_BIND] = "binding to nodes",
 	};
 	char a[STATS_NUMBER], b[STATS_NUMBER];
 	const char *separator = "refused      ";
@@ -254,6 +257,53 @@ static void stats_classes(struct text *text, const struct figures *f)
 		stats_huge(text, &f->huge);
 }
 
+#define NODE_ROW "%4s %14s %14s %14s %14s %14s\n"
+
+static void stats_node(struct text *text, const struct node_figures *f)
+{
+	char id[STATS_NUMBER], managed[STATS_NUMBER], used[STATS_NUMBER];
+	char unused[STATS_NUMBER], dirty[STATS_NUMBER], limit[STATS_NUMBER];
+
+	print_format(id, sizeof(id), "%d", f->id);
+	text_add(text, NODE_ROW, id, stats_pages(managed, f->zones.managed),
+		 stats_pages(used, f->zones.used),
+		 stats_pages(unused, f->zones.free),
+		 stats_pages(dirty, f->zones.free_dirty),
+		 f->limit == SIZE_MAX ? "-" : stats_pages(limit, f->limit));
+}
+
+#define NUMA_STAT_ROW "%4s %11s %11s %12s %14s %11s %11s\n"
+
+static void stats_numa_stat(struct text *text, const struct node_figures *f)
+{
+	char n[NR_NUMA_STAT_ITEMS][STATS_NUMBER], id[STATS_NUMBER];
+
+	for (int i = 0; i < NR_NUMA_STAT_ITEMS; i++)
+		stats_number(n[i], f->numa_stat[i]);
+	print_format(id, sizeof(id), "%d", f->id);
+	text_add(text, NUMA_STAT_ROW, id, n[0], n[1], n[2], n[3], n[4], n[5]);
+}
+
+static_assert(NR_NUMA_STAT_ITEMS == 6, "a row has as many columns");
+
+static void stats_nodes(struct text *text)
+{
+	const char *const *name = numa_stat_names;
+	struct node_figures figures;
+
+	text_add(text, "\n" NODE_ROW, "node", "managed", "used", "free",
+		 "free dirty", "limit");
+	for (int node = 0; node < topology.nr_nodes; node++)
+		if (figures_of_node(&figures, node))
+			stats_node(text, &figures);
+	text_add(text, "\npages of 4 KiB taken of each node, as numastat(8) "
+		 "has them:\n" NUMA_STAT_ROW, "node", name[0], name[1],
+		 name[2], name[3], name[4], name[5]);
+	for (int node = 0; node < topology.nr_nodes; node++)
+		if (figures_of_node(&figures, node))
+			stats_numa_stat(text, &figures);
+}
+
 /* As buddyinfo and pagetypeinfo, but with an order in each row. */
 static void stats_free_blocks(struct text *text, struct zone *zone)
 {
@@ -287,8 +337,10 @@ static void stats_zone(struct text *text, struct zone *zone)
 	char d[STATS_NUMBER], e[STATS_NUMBER];
 
 	figures_of_zone(&f, zone);
-	text_add(text, "\nnode %d, zone %s: %s\n", zone->node, zone->name,
-		 stats_pages(a, f.managed));
+	if (!f.managed)
+		return;
+	text_add(text, "\nnode %s, zone %s: %s\n", figures_node_name(a, zone),
+		 zone->name, stats_pages(b, f.managed));
 	text_add(text, "  %s used (peak %s), %s free (%s dirty), "
 		 "%s being purged\n", stats_pages(a, f.used),
 		 stats_pages(b, f.peak_used), stats_pages(c, f.free),
@@ -311,6 +363,8 @@ void stats_print(int fd, char *buf, size_t size)
 	stats_kernel(&text);
 	stats_of_process(&text);
 	stats_classes(&text, &figures);
+	if (figures_have_nodes())
+		stats_nodes(&text);
 	for_each_zone(zone)
 		stats_zone(&text, zone);
 	text_flush(&text);

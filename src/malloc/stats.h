@@ -2,8 +2,9 @@
  * stats - the figures as a text for people: malloc_stats(3), and the report
  * at exit.
  *
- * 1. Numbers have commas, sizes a unit. Classes and rows without anything in
- *    them are left out.
+ * 1. Numbers have commas, sizes a unit. Classes, zones and rows without
+ *    anything in them are left out. Nodes are told of where there are more
+ *    than one, and then all of them.
  * 2. Nothing is allocated; errno is preserved.
  */
 #ifndef ZBM_STATS_H

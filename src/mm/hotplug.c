@@ -24,6 +24,31 @@ static size_t section_room(uint32_t index)
 	return section_nr_pages(index) - vm.sections[index].online;
 }
 
+/* Where their pages come from when they are touched. */
+static void sections_place(const struct zone *zone, uint32_t first,
+			   uint32_t count)
+{
+	size_t start = (size_t)first << SECTION_ORDER;
+	size_t end = min((size_t)(first + count) << SECTION_ORDER,
+			 vm.nr_pages);
+
+	topology_place(pfn_to_address(start), (end - start) << PAGE_SHIFT,
+		       zone->placement, zone->node);
+}
+
+void sections_place_all(void)
+{
+	uint32_t first = 0, i;
+
+	for (i = 1; i <= nr_online_sections; i++) {
+		if (i < nr_online_sections &&
+		    vm.sections[i].zone == vm.sections[first].zone)
+			continue;
+		sections_place(vm.sections[first].zone, first, i - first);
+		first = i;
+	}
+}
+
 /* Gives the next untouched section to the zone. */
 static bool section_open(struct zone *zone, uint32_t index)
 {
@@ -106,9 +131,11 @@ static uint32_t zone_section_to_grow(struct zone *zone, unsigned int order)
 			return index;
 	}
 	/* The first one has not room for a block of its own size. */
-	for (; section_open(zone, index); index++)
+	for (; section_open(zone, index); index++) {
+		sections_place(zone, index, 1);
 		if (section_need(index, order))
 			return index;
+	}
 	return UINT32_MAX;
 }
 
@@ -159,8 +186,8 @@ bool section_grow_at(struct zone *zone, uint32_t pfn, size_t n)
 
 	n = align_up(n, PAGEBLOCK_PAGES);
 	lock_acquire(&hotplug_lock);
-	if (index == nr_online_sections)
-		section_open(zone, index);
+	if (index == nr_online_sections && section_open(zone, index))
+		sections_place(zone, index, 1);
 	if (index < nr_online_sections && vm.sections[index].zone == zone &&
 	    (index << SECTION_ORDER) + vm.sections[index].online == pfn &&
 	    section_room(index) >= n)
@@ -222,6 +249,7 @@ static uint32_t contig_take(struct zone *zone, uint32_t count, bool whole)
 static bool contig_commit(struct zone *zone, uint32_t first, uint32_t count,
 			  size_t n)
 {
+	uint32_t opened = max(first, nr_online_sections);
 	size_t online = 0;
 
 	n = align_up(n, PAGEBLOCK_PAGES);
@@ -235,6 +263,8 @@ static bool contig_commit(struct zone *zone, uint32_t first, uint32_t count,
 	while (nr_online_sections < first + count)
 		if (!section_open(zone, nr_online_sections))
 			return false;
+	if (opened < first + count)
+		sections_place(zone, opened, first + count - opened);
 	return true;
 }
 
@@ -293,7 +323,9 @@ uint32_t zone_alloc_contig(struct zone *zone, size_t n)
 
 	lock_acquire(&hotplug_lock);
 	/* Sections are opened in a row, and the first is never whole. */
-	if (nr_online_sections || section_open(zone, 0)) {
+	if (!nr_online_sections && section_open(zone, 0))
+		sections_place(zone, 0, 1);
+	if (nr_online_sections) {
 		pfn = alloc_contig_locked(zone, n, false);
 		/* Where the system commits no more, what it has committed. */
 		if (!pfn)

@@ -31,6 +31,10 @@ uint32_t zone_alloc_contig(struct zone *zone, size_t n);
 /* Gives n pages back, in any number of sections of the zone. */
 void zone_free_contig(struct zone *zone, uint32_t pfn, size_t n);
 
+/* As topology has changed: tells the kernel again where each section's pages
+ * belong. What is there stays. Under the hotplug lock. */
+void sections_place_all(void);
+
 /* The section holds `pfn`, its online part ends there, and it grows by at
  * least n pages. False: refused, or it has no room. */
 bool section_grow_at(struct zone *zone, uint32_t pfn, size_t n);

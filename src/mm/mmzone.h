@@ -27,6 +27,7 @@
 #include "base/lock.h"
 #include "base/param.h"
 #include "mm/meta.h"
+#include "os/topology.h"
 
 enum page_type {
 	PAGE_NONE,	/* not ours, not yet, or not the first page */
@@ -131,8 +132,14 @@ struct zone {
 	/* set when the zone is made, then constant */
 	int node;
 	enum zone_type type;
+	enum placement placement;	/* of its sections */
 	const char *name;
-	struct zone *next;	/* all zones, by node then type */
+	size_t limit;		/* pages handed out at most, of the user's */
+
+	/* atomic: see zone_is_full */
+	size_t watch_used;	/* pages; for more the system is asked first */
+	uint64_t pressed_until_ms;	/* it had too little */
+	struct zone *next;	/* all zones, in the order they were made */
 
 	/* under the hotplug lock */
 	uint32_t first_partial;	/* no section before it has room to grow */
@@ -163,10 +170,24 @@ struct zonelist {
 
 enum { ZONELIST_FALLBACK, ZONELIST_NOFALLBACK, MAX_ZONELISTS };
 
+/* Pages handed out, in the words of numastat(8). Counted where there is more
+ * than one node. */
+enum numa_stat_item {
+	NUMA_HIT,		/* of this node, as was wanted */
+	NUMA_MISS,		/* of this node, though another was wanted */
+	NUMA_FOREIGN,		/* of another, though this was wanted */
+	NUMA_INTERLEAVE_HIT,	/* of this node, by interleaving */
+	NUMA_LOCAL,		/* of this node, to a thread that ran on it */
+	NUMA_OTHER,		/* of this node, to a thread of another */
+	NR_NUMA_STAT_ITEMS,
+};
+
 struct node {
-	int id;
+	int node;
+	int home;	/* the first in its zonelist; atomic */
 	struct zone zone[MAX_NR_ZONES];
 	struct zonelist zonelist[MAX_ZONELISTS];
+	uint64_t numa_stat[NR_NUMA_STAT_ITEMS];	/* pages; atomic */
 };
 
 /* NULL: not online. */

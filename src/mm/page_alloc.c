@@ -9,17 +9,9 @@
 
 #include <sched.h>
 
-/* Zeros of this many pages on are cheaper from the kernel than written:
- * above it the dirty pages are purged instead. */
-#define CLEAR_BY_PURGE	(8 * PAGEBLOCK_PAGES)
-
 /* Runs of at least this many pages are pieced together before the zone grows;
  * smaller ones find their place in any block. */
 #define PIECED_MIN	64
-
-/* From this many pages on it pays to ask which are in memory: it takes 2 us
- * for 1 MiB, zeros 50. */
-#define CLEAR_ASK	32
 
 static struct page *rmqueue_pcplist(struct pcp *pcp, unsigned int order,
 				    const struct alloc_context *ac, bool cold)
@@ -52,10 +44,10 @@ static struct page *rmqueue(struct zone *zone, unsigned int order, gfp_t gfp,
 	return rmqueue_buddy(zone, order, ac, cold);
 }
 
-static bool zone_suits(const struct zone *zone, const struct alloc_context *ac)
+static bool zone_suits(struct zone *zone, const struct alloc_context *ac)
 {
 	return zone->type <= ac->high_zoneidx &&
-	       ac->nodemask >> zone->node & 1;
+	       !zone_is_full(zone, ac->n, ac->pressed);
 }
 
 /* A zone that is out of free blocks grows before the next one is asked:
@@ -75,52 +67,68 @@ static struct page *rmqueue_or_grow(struct zone *zone, unsigned int order,
 	return page;
 }
 
-static struct page *get_page_from_freelist(gfp_t gfp, unsigned int order,
-					   const struct alloc_context *ac)
+static struct page *walk_zonelist(gfp_t gfp, unsigned int order,
+				  const struct alloc_context *ac)
 {
-	struct zone *const *zone = ac->zonelist->zone;
+	struct zone *const *at = ac->zonelist->zone, *zone;
 	struct page *page;
 
-	for (; *zone; zone++) {
-		if (!zone_suits(*zone, ac))
+	for (; (zone = zonelist_zone(at)); at++) {
+		if (!zone_suits(zone, ac))
 			continue;
-		page = rmqueue_or_grow(*zone, order, gfp, ac);
-		if (page)
+		page = rmqueue_or_grow(zone, order, gfp, ac);
+		if (page) {
+			numa_count(zone, ac->wanted, ac->n);
 			return page;
+		}
 	}
 	return NULL;
 }
 
+static struct page *get_page_from_freelist(gfp_t gfp, unsigned int order,
+					   const struct alloc_context *ac)
+{
+	struct page *page;
+	uint32_t seq;
+
+	do {
+		seq = zonelist_begin();
+		page = walk_zonelist(gfp, order, ac);
+	} while (unlikely(!page) && zonelist_retry(seq));
+	return page;
+}
+
 static cold_path struct page *alloc_pages_slowpath(gfp_t gfp,
-		unsigned int order, const struct alloc_context *ac)
+		unsigned int order, struct alloc_context *ac)
 {
 	if (!(gfp & GFP_WAIT) || gfp & GFP_NORETRY)
 		return NULL;
 	reclaim_caches();
+	ac->pressed = true;
 	return get_page_from_freelist(gfp, order, ac);
 }
 
 static void prepare_alloc_pages(struct alloc_context *ac, struct pcp *pcp,
-				gfp_t gfp, int node, uint64_t nodemask)
+				gfp_t gfp, size_t n, int node)
 {
 	*ac = (struct alloc_context){
 		.pcp = pcp,
 		.zonelist = node_zonelist(node, gfp),
-		.nodemask = nodemask,
 		.high_zoneidx = gfp_zone(gfp),
 		.migratetype = gfp_migratetype(gfp),
+		.wanted = pcp ? pcp->zone->node : node,
+		.n = n,
 	};
 }
 
-struct page *alloc_pages_nodemask(struct pcp *pcp, gfp_t gfp,
-				  unsigned int order, int node,
-				  uint64_t nodemask)
+struct page *alloc_pages_node(struct pcp *pcp, gfp_t gfp, unsigned int order,
+			      int node)
 {
 	struct alloc_context ac;
 	struct page *page;
 
 	ASSERT(order <= MAX_PAGE_ORDER);
-	prepare_alloc_pages(&ac, pcp, gfp, node, nodemask);
+	prepare_alloc_pages(&ac, pcp, gfp, 1UL << order, node);
 	page = get_page_from_freelist(gfp, order, &ac);
 	if (unlikely(!page))
 		page = alloc_pages_slowpath(gfp, order, &ac);
@@ -134,7 +142,7 @@ static int pcp_node(const struct pcp *pcp)
 
 struct page *alloc_pages(struct pcp *pcp, gfp_t gfp, unsigned int order)
 {
-	return alloc_pages_nodemask(pcp, gfp, order, pcp_node(pcp), ~0UL);
+	return alloc_pages_node(pcp, gfp, order, pcp_node(pcp));
 }
 
 /* Gives pages that an owner had straight to the free areas. */
@@ -192,33 +200,38 @@ static void give_back(struct page *page, size_t from, size_t n)
 	lock_release(&zone->lock);
 }
 
-static uint32_t rmqueue_contig(struct zonelist *zonelist, size_t n)
+static uint32_t rmqueue_contig(const struct alloc_context *ac, size_t n)
 {
+	struct zone *const *at = ac->zonelist->zone, *zone;
 	uint32_t pfn = 0;
 
-	for (struct zone **zone = zonelist->zone; *zone && !pfn; zone++) {
-		pfn = zone_alloc_contig(*zone, n);
-		reclaim_at_high(*zone);
+	for (; !pfn && (zone = zonelist_zone(at)); at++) {
+		if (!zone_suits(zone, ac))
+			continue;
+		pfn = zone_alloc_contig(zone, n);
+		reclaim_at_high(zone);
+		if (pfn)
+			numa_count(zone, ac->wanted, ac->n);
 	}
 	return pfn;
 }
 
 /* More than a section, or more aligned than a block can be. */
-static struct page *alloc_contig_pages(struct pcp *pcp, gfp_t gfp, size_t n,
+static struct page *alloc_contig_pages(struct alloc_context *ac, size_t n,
 				       size_t align)
 {
 	size_t slack = (align >> PAGE_SHIFT) - 1;
-	struct zonelist *zonelist = node_zonelist(pcp_node(pcp), gfp);
 	size_t total = n + slack, skip;
 	struct page *page;
 	uint32_t pfn;
 
 	if (total > vm.nr_pages)
 		return NULL;
-	pfn = rmqueue_contig(zonelist, total);
+	pfn = rmqueue_contig(ac, total);
 	if (!pfn) {
 		reclaim_caches();
-		pfn = rmqueue_contig(zonelist, total);
+		ac->pressed = true;
+		pfn = rmqueue_contig(ac, total);
 	}
 	if (!pfn)
 		return NULL;
@@ -270,68 +283,82 @@ static uint32_t take_pieces(struct zone *zone, unsigned int order, size_t n)
 	return pfn;
 }
 
-/* n pages that stand behind each other in blocks that are smaller. */
-static struct page *alloc_pages_pieced(struct pcp *pcp, gfp_t gfp, size_t n)
+static uint32_t zone_alloc_pieced(struct zone *zone, size_t n)
 {
-	struct zone **zone = node_zonelist(pcp_node(pcp), gfp)->zone;
 	unsigned int half = log2_ceil(n) - 1;
+	uint32_t pfn;
+
+	lock_acquire(&zone->lock);
+	pfn = take_pieces(zone, half, n);
+	if (!pfn && half)
+		pfn = take_pieces(zone, half - 1, n);
+	lock_release(&zone->lock);
+	return pfn;
+}
+
+/* n pages that stand behind each other in blocks that are smaller: of the
+ * first zone that may serve, or of any. */
+static struct page *alloc_pages_pieced(const struct alloc_context *ac,
+				       size_t n, bool any)
+{
+	struct zone *const *at = ac->zonelist->zone, *zone;
 	uint32_t pfn = 0;
 
-	for (; *zone && !pfn; zone++) {
-		lock_acquire(&(*zone)->lock);
-		pfn = take_pieces(*zone, half, n);
-		if (!pfn && half)
-			pfn = take_pieces(*zone, half - 1, n);
-		lock_release(&(*zone)->lock);
+	for (; !pfn && (zone = zonelist_zone(at)); at++) {
+		if (!zone_suits(zone, ac))
+			continue;
+		pfn = zone_alloc_pieced(zone, n);
+		if (pfn)
+			numa_count(zone, ac->wanted, ac->n);
+		else if (!any)
+			break;
+		reclaim_at_high(zone);
 	}
 	return pfn ? pfn_to_page(pfn) : NULL;
 }
 
 /* n pages cut from a block of the order. */
-static struct page *alloc_pages_cut(struct pcp *pcp, gfp_t gfp, size_t n,
-				    unsigned int order)
+static struct page *alloc_pages_cut(struct alloc_context *ac, gfp_t gfp,
+				    size_t n, unsigned int order)
 {
-	struct page *page = alloc_pages(pcp, gfp, order);
+	struct page *page = get_page_from_freelist(gfp, order, ac);
 
+	if (!page)
+		page = alloc_pages_slowpath(gfp, order, ac);
 	if (page)
 		give_back(page, n, (1UL << order) - n);
 	return page;
 }
 
-/* A large run from the free areas as they are: pieced together, which leaves
- * alone what was never used; else cut from a block of the order. */
-static struct page *alloc_pages_there(struct pcp *pcp, gfp_t gfp, size_t n,
-				      unsigned int order)
-{
-	struct page *page = alloc_pages_pieced(pcp, gfp, n);
-
-	if (!page)
-		page = alloc_pages_cut(pcp, gfp & ~GFP_WAIT, n, order);
-	if (page && gfp & GFP_WAIT)
-		reclaim_at_high(page_zone(page));
-	return page;
-}
-
-struct page *alloc_pages_exact(struct pcp *pcp, gfp_t gfp, size_t n,
-			       size_t align)
+struct page *alloc_pages_exact_node(struct pcp *pcp, gfp_t gfp, size_t n,
+				    size_t align, int node)
 {
 	size_t block = max(n, align >> PAGE_SHIFT);
+	struct alloc_context ac;
 	struct page *page = NULL;
 	unsigned int order;
 
 	ASSERT(n > 0 && is_pow2(align) && align >= PAGE_SIZE);
 	if (n > vm.nr_pages)
 		return NULL;
+	prepare_alloc_pages(&ac, pcp, gfp, n, node);
 	if (block > SECTION_PAGES || align > vm.base_align)
-		return alloc_contig_pages(pcp, gfp, n, align);
+		return alloc_contig_pages(&ac, n, align);
 	order = log2_ceil(block);
+	/* Of what is there: it leaves alone what was never used. */
 	if (n >= PIECED_MIN && align == PAGE_SIZE)
-		page = alloc_pages_there(pcp, gfp, n, order);
+		page = alloc_pages_pieced(&ac, n, false);
 	if (!page)
-		page = alloc_pages_cut(pcp, gfp, n, order);
+		page = alloc_pages_cut(&ac, gfp, n, order);
 	if (!page && align == PAGE_SIZE && n > 1)
-		page = alloc_pages_pieced(pcp, gfp, n);
+		page = alloc_pages_pieced(&ac, n, true);
 	return page;
+}
+
+struct page *alloc_pages_exact(struct pcp *pcp, gfp_t gfp, size_t n,
+			       size_t align)
+{
+	return alloc_pages_exact_node(pcp, gfp, n, align, pcp_node(pcp));
 }
 
 void free_pages_exact(struct pcp *pcp, struct page *page, size_t n)
@@ -345,6 +372,20 @@ void free_pages_exact(struct pcp *pcp, struct page *page, size_t n)
 	free_pages_to_zone(page_to_pfn(page), n);
 }
 
+/* Takes [pfn, pfn + want) if it is free; else *have says how much from its
+ * start on is. */
+static bool zone_take_at(struct zone *zone, uint32_t pfn, size_t want,
+			 size_t *have)
+{
+	bool done;
+
+	lock_acquire(&zone->lock);
+	done = take_pages_at(zone, pfn, want);
+	*have = done ? want : free_pages_at(zone, pfn, want);
+	lock_release(&zone->lock);
+	return done;
+}
+
 bool extend_pages_exact(struct page *page, size_t old_n, size_t new_n)
 {
 	uint32_t end = page_to_pfn(page) + (uint32_t)old_n;
@@ -353,75 +394,14 @@ bool extend_pages_exact(struct page *page, size_t old_n, size_t new_n)
 	bool done;
 
 	ASSERT(new_n > old_n);
-	if (end + want > vm.nr_pages)
+	if (end + want > vm.nr_pages || zone_is_full(zone, want, true))
 		return false;
-	lock_acquire(&zone->lock);
-	done = take_pages_at(zone, end, want);
-	have = done ? 0 : free_pages_at(zone, end, want);
-	lock_release(&zone->lock);
+	done = zone_take_at(zone, end, want, &have);
+	if (!done && section_grow_at(zone, end + (uint32_t)have, want - have))
+		done = zone_take_at(zone, end, want, &have);
 	if (done)
-		return true;
-	if (!section_grow_at(zone, end + (uint32_t)have, want - have))
-		return false;
-	lock_acquire(&zone->lock);
-	done = take_pages_at(zone, end, want);
-	lock_release(&zone->lock);
+		numa_count(zone, zone->node, want);
 	return done;
-}
-
-bool remap_pages(struct page *page, size_t n)
-{
-	if (!os_remap(page_address(page), n << PAGE_SHIFT))
-		return false;
-	memmap_advise_hugepage(page_to_pfn(page), n);
-	return true;
-}
-
-/* Most of the pages are not in memory: the program never touched them. */
-static bool mostly_absent(const void *start, size_t n)
-{
-	unsigned char resident[CLEAR_BY_PURGE];
-	size_t count = 0;
-
-	if (n < CLEAR_ASK || !os_incore(start, n << PAGE_SHIFT, resident))
-		return false;
-	for (size_t i = 0; i < n; i++)
-		count += resident[i] & 1;
-	return count <= n / 4;
-}
-
-static void clear_range(uint32_t pfn, size_t n)
-{
-	void *start = pfn_to_address(pfn);
-
-	if ((n >= CLEAR_BY_PURGE || mostly_absent(start, n)) &&
-	    pages_purge(pfn, n))
-		return;
-	memset(start, 0, n << PAGE_SHIFT);
-}
-
-void clear_pages(struct page *page, size_t n, bool dirty)
-{
-	size_t pfn = page_to_pfn(page), end = pfn + n, run;
-
-	if (dirty) {
-		clear_range((uint32_t)pfn, n);
-		return;
-	}
-	while (pfn < end) {
-		size_t step = min(end - pfn,
-				  64 - pfn % 64);
-
-		if (!dirty_any(pfn, step)) {
-			pfn += step;
-			continue;
-		}
-		for (run = 0; pfn + run < end && dirty_any(pfn + run, 1); )
-			run++;
-		if (run)
-			clear_range((uint32_t)pfn, run);
-		pfn += max(run, 1UL);
-	}
 }
 
 cold_path void run_wait(struct page *page)

@@ -4,8 +4,9 @@
  * 1. A request walks the zonelist of its node. A zone serves it from the
  *    caller's pcp (small orders of the pcp's zone), from its free areas, or
  *    by growing; only then the next zone is asked.
+ *    A zone that is full (zonelist.h) is passed over.
  * 2. When all zones refuse, caches are reclaimed and every pcp is drained,
- *    and the walk is repeated once.
+ *    and the walk is repeated once, heedless of what the system has left.
  * 3. What is handed out has the word 0 in its first page, but for RUN_DIRTY
  *    in its high half: all pages may hold old data. Without it the dirty
  *    bits say which do.
@@ -21,22 +22,26 @@
 struct alloc_context {
 	struct pcp *pcp;
 	struct zonelist *zonelist;
-	uint64_t nodemask;		/* bit n: node n may serve */
 	enum zone_type high_zoneidx;	/* the highest zone that may serve */
 	enum migratetype migratetype;
+	int wanted;			/* node */
+	size_t n;			/* pages that are wanted */
+	bool pressed;			/* no node has room to spare */
 };
 
-/* 2^order pages, naturally aligned; NULL when refused. */
+/* 2^order pages, naturally aligned, of the pcp's node or near it; NULL when
+ * refused. */
 struct page *alloc_pages(struct pcp *pcp, gfp_t gfp, unsigned int order);
-struct page *alloc_pages_nodemask(struct pcp *pcp, gfp_t gfp,
-				  unsigned int order, int node,
-				  uint64_t nodemask);
+struct page *alloc_pages_node(struct pcp *pcp, gfp_t gfp, unsigned int order,
+			      int node);
 void free_pages(struct pcp *pcp, struct page *page, unsigned int order);
 
 /* n pages at a multiple of `align` bytes (a power of two, at least a page);
  * what the power of two has more goes back at once. */
 struct page *alloc_pages_exact(struct pcp *pcp, gfp_t gfp, size_t n,
 			       size_t align);
+struct page *alloc_pages_exact_node(struct pcp *pcp, gfp_t gfp, size_t n,
+				    size_t align, int node);
 void free_pages_exact(struct pcp *pcp, struct page *page, size_t n);
 
 /* n pages that read as zero and are not resident; `purged` of them because

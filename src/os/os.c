@@ -22,6 +22,7 @@ static const char *const os_refusal_names[NR_OS_REFUSALS] = {
 	[OS_REFUSED_HUGEPAGE] = "MADV_HUGEPAGE",
 	[OS_REFUSED_MOVE] = "mremap(MREMAP_DONTUNMAP)",
 	[OS_REFUSED_TOPOLOGY] = "get_mempolicy",
+	[OS_REFUSED_BIND] = "mbind",
 };
 
 static uint64_t os_mix(uint64_t x)

@@ -17,6 +17,7 @@ enum os_refusal {
 	OS_REFUSED_HUGEPAGE,	/* MADV_HUGEPAGE, MADV_NOHUGEPAGE */
 	OS_REFUSED_MOVE,	/* mremap with MREMAP_DONTUNMAP */
 	OS_REFUSED_TOPOLOGY,	/* get_mempolicy */
+	OS_REFUSED_BIND,	/* mbind */
 	NR_OS_REFUSALS,
 };
 

@@ -1,32 +1,332 @@
 #include "os/topology.h"
+#include "base/options.h"
+#include "base/print.h"
 #include "os/os.h"
 
 #include <linux/mempolicy.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-struct topology topology = { .nr_nodes = 1, .mems_allowed = 1 };
+#define SYS_NODE	"/sys/devices/system/node/"
+#define TEXT_SIZE	2048	/* bytes of a file of /sys that are read */
+
+/* Kernel headers before 5.15 do not have it. */
+#define POLICY_LOCAL	4
+
+struct topology topology = { .nr_nodes = 1, .max_nodes = 1, .allowed = 1 };
+
+/* By id, the kernel's numbers. */
+struct id_mask {
+	uint64_t bit[NODE_IDS / 64];
+};
+
+#define NO_NODE	0xff
+
+/* Where there is more than one node. */
+static struct {
+	struct id_mask mems;		/* as last seen: allowed, with memory */
+	uint8_t node_of[NODE_IDS];	/* NO_NODE: there is no such id */
+} seen;
+
+static bool mask_test(const struct id_mask *mask, size_t id)
+{
+	return mask->bit[id / 64] >> id % 64 & 1;
+}
+
+static size_t mask_count(const struct id_mask *mask)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < array_size(mask->bit); i++)
+		n += (size_t)__builtin_popcountl(mask->bit[i]);
+	return n;
+}
+
+/* "0-3,7": false without a single number. */
+static bool mask_parse(const char *text, struct id_mask *mask)
+{
+	*mask = (struct id_mask){ { 0 } };
+	while (*text >= '0' && *text <= '9') {
+		size_t first = os_parse_number(text), last = first;
+
+		text += strspn(text, "0123456789");
+		if (*text == '-') {
+			last = os_parse_number(++text);
+			text += strspn(text, "0123456789");
+		}
+		for (; first <= last && first < NODE_IDS; first++)
+			mask->bit[first / 64] |= 1UL << first % 64;
+		text += *text == ',';
+	}
+	return mask_count(mask) > 0;
+}
+
+static bool mask_read(const char *path, struct id_mask *mask)
+{
+	char text[TEXT_SIZE];
+
+	return os_read_file(path, text, sizeof(text)) > 0 &&
+	       mask_parse(text, mask);
+}
+
+/* What the cpuset allows, and has memory. */
+static bool mems_read(struct id_mask *mems)
+{
+	struct id_mask with_memory;
+	int saved_errno = errno;
+
+	*mems = (struct id_mask){ { 0 } };
+	if (syscall(SYS_get_mempolicy, NULL, mems->bit, NODE_IDS, NULL,
+		    MPOL_F_MEMS_ALLOWED)) {
+		os_refuse(OS_REFUSED_TOPOLOGY);
+		errno = saved_errno;
+		return false;
+	}
+	if (mask_count(mems) > 1 &&
+	    mask_read(SYS_NODE "has_memory", &with_memory))
+		for (size_t i = 0; i < array_size(mems->bit); i++)
+			mems->bit[i] &= with_memory.bit[i];
+	return true;
+}
+
+/* The calling thread has a policy that somebody set, other than the kernel's
+ * own: local memory first. */
+static bool has_policy(void)
+{
+	int saved_errno = errno, mode = MPOL_DEFAULT;
+	long refused = syscall(SYS_get_mempolicy, &mode, NULL, 0, NULL, 0);
+
+	errno = saved_errno;
+	return !refused && mode != MPOL_DEFAULT && mode != POLICY_LOCAL;
+}
+
+/* The row of distances of an id, by id. */
+static void distances_read(size_t id, const struct id_mask *online,
+			   uint8_t *distance)
+{
+	char path[64], text[TEXT_SIZE], *at = text;
+
+	memset(distance, REMOTE_DISTANCE, NODE_IDS);
+	distance[id] = LOCAL_DISTANCE;
+	print_format(path, sizeof(path), SYS_NODE "node%zu/distance", id);
+	if (os_read_file(path, text, sizeof(text)) <= 0)
+		return;
+	for (size_t other = 0; other < NODE_IDS && *at; other++) {
+		if (!mask_test(online, other))
+			continue;
+		distance[other] = (uint8_t)min(os_parse_number(at), 255UL);
+		at += strcspn(at, " ");
+		at += strspn(at, " \n");
+	}
+}
+
+/* The allowed node nearest to what has these distances. */
+static uint8_t nearest_allowed(const uint8_t *distance)
+{
+	int best = -1;
+
+	for (int n = 0; n < topology.nr_nodes; n++) {
+		const struct topology_node *node = &topology.node[n];
+
+		if (!(topology.allowed >> n & 1))
+			continue;
+		if (best < 0 ||
+		    distance[node->id] < distance[topology.node[best].id])
+			best = n;
+	}
+	return (uint8_t)max(best, 0);
+}
+
+static bool topology_knows(size_t id)
+{
+	for (int n = 0; n < topology.nr_nodes; n++)
+		if (topology.node[n].id == (int)id)
+			return true;
+	return false;
+}
+
+/* New nodes come behind those that are known. */
+static void nodes_add(const struct id_mask *mems)
+{
+	for (size_t id = 0; id < NODE_IDS; id++)
+		if (mask_test(mems, id) && !topology_knows(id) &&
+		    topology.nr_nodes < topology.max_nodes)
+			topology.node[topology.nr_nodes++].id = (int)id;
+}
+
+static void nodes_allow(const struct id_mask *mems)
+{
+	uint64_t allowed = 0;
+
+	for (int n = 0; n < topology.nr_nodes; n++)
+		if (mask_test(mems, (size_t)topology.node[n].id))
+			allowed |= 1UL << n;
+	/* Nothing but nodes beyond the limit: as if there were no limits. */
+	if (!allowed)
+		allowed = 1;
+	__atomic_store_n(&topology.allowed, allowed, __ATOMIC_RELAXED);
+}
+
+/* Everything that follows from which nodes there are. */
+static void nodes_measure(void)
+{
+	uint8_t distance[NODE_IDS];
+	struct id_mask online, with_cpu;
+	bool cpus = mask_read(SYS_NODE "has_cpu", &with_cpu);
+
+	if (!mask_read(SYS_NODE "online", &online))
+		online = seen.mems;
+	for (size_t id = 0; id < NODE_IDS; id++) {
+		uint8_t node = NO_NODE;
+
+		if (mask_test(&online, id) || topology_knows(id)) {
+			distances_read(id, &online, distance);
+			node = nearest_allowed(distance);
+		}
+		/* Relaxed: another thread has the old node or the new one. */
+		__atomic_store_n(&seen.node_of[id], node, __ATOMIC_RELAXED);
+		if (!topology_knows(id))
+			continue;
+		for (int n = 0; n < topology.nr_nodes; n++) {
+			struct topology_node *from = &topology.node[n];
+
+			if (from->id != (int)id)
+				continue;
+			from->has_cpu = !cpus || mask_test(&with_cpu, id);
+			for (int to = 0; to < topology.nr_nodes; to++)
+				from->distance[to] =
+					distance[topology.node[to].id];
+		}
+	}
+}
+
+static void nodes_update(const struct id_mask *mems)
+{
+	seen.mems = *mems;
+	nodes_add(mems);
+	nodes_allow(mems);
+	nodes_measure();
+}
 
 void topology_init(void)
 {
-	/* The kernel wants room for all the nodes that it could have. */
-	unsigned long mask[1024 / 64] = { 0 };
-	int saved_errno = errno;
+	struct id_mask mems, possible;
 
-	if (syscall(SYS_get_mempolicy, NULL, mask, 8 * sizeof(mask), NULL,
-		    MPOL_F_MEMS_ALLOWED))
-		os_refuse(OS_REFUSED_TOPOLOGY);
-	else if (mask[0])
-		topology.mems_allowed = mask[0];
-	errno = saved_errno;
+	if (options.numa == NUMA_OFF || !mems_read(&mems) ||
+	    mask_count(&mems) <= 1)
+		return;
+	if (has_policy()) {
+		topology.policy_is_users = true;
+		return;
+	}
+	if (!mask_read(SYS_NODE "possible", &possible))
+		possible = mems;
+	topology.max_nodes = (int)min(max(mask_count(&possible),
+					  mask_count(&mems)),
+				      (size_t)MAX_NUMNODES);
+	topology.nr_nodes = 0;
+	nodes_update(&mems);
+}
+
+bool topology_follow(void)
+{
+	bool changed = !topology.policy_is_users && has_policy();
+	struct id_mask mems;
+
+	topology.policy_is_users |= changed;
+	if (!mems_read(&mems) || !mask_count(&mems))
+		return changed;
+	if (!memcmp(&mems, &seen.mems, sizeof(mems)))
+		return changed;
+	nodes_update(&mems);
+	return true;
+}
+
+/* Where there is one node, it is all that the system has online. */
+static int single_node_of(int id)
+{
+	struct id_mask online;
+
+	if (!mask_read(SYS_NODE "online", &online))
+		return id == 0 ? 0 : -1;
+	return mask_test(&online, (size_t)id) ? 0 : -1;
+}
+
+int topology_node_of(int id)
+{
+	uint8_t node;
+
+	if (id < 0 || id >= NODE_IDS)
+		return -1;
+	if (topology.max_nodes == 1)
+		return single_node_of(id);
+	node = __atomic_load_n(&seen.node_of[id], __ATOMIC_RELAXED);
+	return node == NO_NODE ? -1 : node;
 }
 
 int topology_current_node(void)
 {
-	return 0;
+	unsigned int cpu, id;
+	int node;
+
+	if (topology.max_nodes == 1)
+		return 0;
+	/* Of the vDSO: 20 ns. */
+	if (getcpu(&cpu, &id))
+		return 0;
+	node = topology_node_of((int)id);
+	return max(node, 0);
 }
 
 int topology_distance(int from, int to)
 {
-	return from == to ? LOCAL_DISTANCE : 2 * LOCAL_DISTANCE;
+	if (topology.max_nodes > 1)
+		return topology.node[from].distance[to];
+	return from == to ? LOCAL_DISTANCE : REMOTE_DISTANCE;
+}
+
+void topology_place(void *addr, size_t size, enum placement how, int node)
+{
+	static const int modes[] = {
+		[PLACE_NODE] = MPOL_PREFERRED,
+		[PLACE_INTERLEAVED] = MPOL_INTERLEAVE,
+		[PLACE_DEFAULT] = MPOL_DEFAULT,
+	};
+	struct id_mask mask = { { 0 } };
+	int saved_errno = errno;
+
+	if (topology.max_nodes == 1)
+		return;
+	if (topology.policy_is_users)
+		how = PLACE_DEFAULT;
+	for (int n = 0; n < topology.nr_nodes && how != PLACE_DEFAULT; n++) {
+		size_t id = (size_t)topology.node[n].id;
+
+		if (how == PLACE_NODE ? n == node : topology.allowed >> n & 1)
+			mask.bit[id / 64] |= 1UL << id % 64;
+	}
+	/* The kernel takes one bit less than it is told. */
+	if (syscall(SYS_mbind, addr, size, modes[how], mask.bit, NODE_IDS + 1,
+		    0))
+		os_refuse(OS_REFUSED_BIND);
+	errno = saved_errno;
+}
+
+/* "Node 0 MemFree:   123456 kB" */
+size_t topology_node_free(int node)
+{
+	char path[64], text[TEXT_SIZE];
+	const char *at;
+
+	print_format(path, sizeof(path), SYS_NODE "node%d/meminfo",
+		     topology.node[node].id);
+	if (os_read_file(path, text, sizeof(text)) <= 0)
+		return SIZE_MAX;
+	at = strstr(text, "MemFree:");
+	if (!at)
+		return SIZE_MAX;
+	at += strlen("MemFree:");
+	at += strspn(at, " ");
+	return os_parse_number(at) << 10;
 }

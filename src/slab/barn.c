@@ -29,8 +29,11 @@ bool barn_init_node(int node)
 		list_init(&array[class].partial);
 		array[class].max_full = BARN_MIN_FULL;
 		array[class].class = (uint8_t)class;
+		array[class].node = (uint8_t)node;
 	}
-	barns[node] = array;
+	/* Pairs with the acquire of who walks them all; who is of the node
+	 * finds it by its zone, which comes later. */
+	__atomic_store_n(&barns[node], array, __ATOMIC_RELEASE);
 	return true;
 }
 
@@ -194,12 +197,12 @@ static size_t barn_take(struct barn *barn, void **out, size_t n)
 	return got;
 }
 
-static bool barn_grow(struct barn *barn, struct pcp *pcp)
+static bool barn_grow(struct barn *barn, struct pcp *pcp, gfp_t gfp)
 {
 	struct slab *slab;
 
 	lock_release(&barn->lock);
-	slab = slab_create(pcp, barn->class);
+	slab = slab_create(pcp, gfp, barn->class, barn->node);
 	lock_acquire(&barn->lock);
 	if (!slab)
 		return false;
@@ -209,7 +212,8 @@ static bool barn_grow(struct barn *barn, struct pcp *pcp)
 	return true;
 }
 
-size_t barn_refill(struct barn *barn, struct pcp *pcp, void **out, size_t n)
+size_t barn_refill(struct barn *barn, struct pcp *pcp, gfp_t gfp, void **out,
+		   size_t n)
 {
 	size_t got;
 
@@ -217,7 +221,7 @@ size_t barn_refill(struct barn *barn, struct pcp *pcp, void **out, size_t n)
 	lock_acquire(&barn->lock);
 	got = barn_take(barn, out, n);
 	/* What the partial slabs had is enough for now, if it is anything. */
-	if (!got && barn_grow(barn, pcp))
+	if (!got && barn_grow(barn, pcp, gfp))
 		got = barn_take(barn, out, n);
 	lock_release(&barn->lock);
 	return got;
@@ -431,19 +435,38 @@ static void barn_shrink(struct barn *barn, enum reclaim how)
 	slab_destroy_list(NULL, &dead);
 }
 
+/* The one behind it, of all nodes; NULL: the first. */
+static struct barn *barn_next(const struct barn *barn)
+{
+	int node = barn ? barn->node : 0;
+
+	if (barn && barn->class < NR_CLASSES - 1)
+		return &barns[node][barn->class + 1];
+	for (node += barn != NULL; node < MAX_NUMNODES; node++) {
+		struct barn *array = __atomic_load_n(&barns[node],
+						     __ATOMIC_ACQUIRE);
+
+		if (array)
+			return array;
+	}
+	return NULL;
+}
+
+#define for_each_barn(barn) \
+	for (struct barn *barn = barn_next(NULL); barn; \
+	     barn = barn_next(barn))
+
 void barn_shrink_all(enum reclaim how)
 {
-	for (int node = 0; node < MAX_NUMNODES; node++)
-		for (unsigned int i = 0; barns[node] && i < NR_CLASSES; i++)
-			barn_shrink(&barns[node][i], how);
+	for_each_barn(barn)
+		barn_shrink(barn, how);
 }
 
 bool barn_fork(lock_fork_fn *lock_fork)
 {
-	for (int node = 0; node < MAX_NUMNODES; node++)
-		for (unsigned int i = 0; barns[node] && i < NR_CLASSES; i++)
-			if (!lock_fork(&barns[node][i].lock))
-				return false;
+	for_each_barn(barn)
+		if (!lock_fork(&barn->lock))
+			return false;
 	return true;
 }
 

@@ -44,6 +44,7 @@ struct barn {
 	bool overflowed;	/* one was refused since max_full was raised */
 	uint16_t nr_unused;	/* slabs in `partial` without objects in use */
 	uint8_t class;
+	uint8_t node;
 	uint8_t sweep;		/* number of the sweep that is going on */
 	size_t nr_slabs;
 	size_t nr_partial;
@@ -68,8 +69,10 @@ bool barn_put_full(struct barn *barn, struct sheaf *full);
 struct sheaf *barn_get_empty(struct barn *barn, size_t want);
 
 /* Fills out[0..n) with objects of slabs, small classes only; how many. It
- * is less than n only without memory, or when n spans many slabs. */
-size_t barn_refill(struct barn *barn, struct pcp *pcp, void **out, size_t n);
+ * is less than n only without memory, or when n spans many slabs. A new slab's
+ * pages are asked for with these flags, and are of the barn's node. */
+size_t barn_refill(struct barn *barn, struct pcp *pcp, gfp_t gfp, void **out,
+		   size_t n);
 
 /* Gives n small objects of any node and class back to their slabs. Aborts
  * on one that its slab has already. */

@@ -34,10 +34,10 @@ static uint32_t slab_stale_pages(const struct page *page, size_t n)
 	return stale;
 }
 
-struct slab *slab_create(struct pcp *pcp, unsigned int class)
+struct slab *slab_create(struct pcp *pcp, gfp_t gfp, unsigned int class,
+			 int node)
 {
 	const struct size_class *sc = &size_classes[class];
-	gfp_t gfp = GFP_USER;
 	struct slab *slab = meta_alloc(sizeof(*slab));
 	struct page *page;
 
@@ -45,7 +45,8 @@ struct slab *slab_create(struct pcp *pcp, unsigned int class)
 		return NULL;
 	if (sc->size <= RECLAIMABLE_MAX)
 		gfp |= GFP_RECLAIMABLE;
-	page = alloc_pages(pcp, gfp, sc->slab_order);
+	/* It is its node's barn's. */
+	page = alloc_pages_node(pcp, gfp | GFP_THISNODE, sc->slab_order, node);
 	if (!page) {
 		meta_free(slab, sizeof(*slab));
 		return NULL;
@@ -53,7 +54,7 @@ struct slab *slab_create(struct pcp *pcp, unsigned int class)
 	list_init(&slab->link);
 	slab->pfn = page_to_pfn(page);
 	slab->class = (uint8_t)class;
-	slab->node = (uint8_t)page_zone(page)->node;
+	slab->node = (uint8_t)node;
 	slab->nr_objects = sc->nr_objects;
 	slab->nr_free = sc->nr_objects;
 	slab->nr_asleep = (uint8_t)slab_pages(slab);

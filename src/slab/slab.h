@@ -91,8 +91,10 @@ static inline bool slab_is_object(unsigned int class, const void *p)
 	return slab_offset(class, p) * magic < magic;
 }
 
-/* Pages, a descriptor, words: NULL without memory. Takes no barn lock. */
-struct slab *slab_create(struct pcp *pcp, unsigned int class);
+/* Pages of the node, a descriptor, words: NULL without memory. Takes no barn
+ * lock. */
+struct slab *slab_create(struct pcp *pcp, gfp_t gfp, unsigned int class,
+			 int node);
 
 /* The slab is unused, and no longer in a list. Takes no barn lock. */
 void slab_destroy(struct pcp *pcp, struct slab *slab);

@@ -25,11 +25,10 @@ static void test_a_lock_has_an_owner_while_it_is_held(void **state)
 	assert_false(lock_is_mine(&lock));
 	lock_acquire(&lock);
 	assert_true(lock_is_mine(&lock));
-	assert_int_equal(lock.owner, lock_self());
+	assert_int_equal(lock.word, lock_self());
 	lock_release(&lock);
 	assert_false(lock_is_mine(&lock));
-	assert_int_equal(lock.state, 0);
-	assert_int_equal(lock.owner, 0);
+	assert_int_equal(lock.word, 0);
 }
 
 static void *holder(void *arg)
@@ -94,13 +93,13 @@ static void test_threads_exclude_each_other(void **state)
 	for (size_t i = 0; i < array_size(thread); i++)
 		CHECK(pthread_join(thread[i], NULL) == 0);
 	assert_int_equal(counter, ROUNDS * array_size(thread));
-	assert_int_equal(lock.state, 0);
+	assert_int_equal(lock.word, 0);
 }
 
 /* The holder ends only after the waiter went to sleep. */
 static void *late_release(void *arg)
 {
-	while (__atomic_load_n(&lock.state, __ATOMIC_RELAXED) != 2)
+	while (!(__atomic_load_n(&lock.word, __ATOMIC_RELAXED) & LOCK_WAITED))
 		sched_yield();
 	__atomic_store_n(&release, true, __ATOMIC_RELEASE);
 	return arg;
@@ -177,10 +176,10 @@ static void test_fork_takes_and_gives_back(void **state)
 		assert_true(lock_is_mine(&lock));
 		assert_false(lock_fork_not_mine(&lock));
 		assert_true(lock_fork_parent(&lock));
-		assert_int_equal(lock.state, 0);
+		assert_int_equal(lock.word, 0);
 		/* Nothing to give back. */
 		assert_true(lock_fork_parent(&lock));
-		assert_int_equal(lock.state, 0);
+		assert_int_equal(lock.word, 0);
 	}
 }
 
@@ -196,7 +195,7 @@ static void test_fork_leaves_what_its_own_thread_holds(void **state)
 	assert_true(lock_fork_child(&lock));
 	assert_true(lock_is_mine(&lock));
 	lock_release(&lock);
-	assert_int_equal(lock.state, 0);
+	assert_int_equal(lock.word, 0);
 }
 
 static void test_fork_that_interrupted_does_not_wait_for_ever(void **state)
@@ -208,9 +207,9 @@ static void test_fork_that_interrupted_does_not_wait_for_ever(void **state)
 	assert_true(lock_fork_try(&lock));
 	assert_false(lock_is_mine(&lock));
 	assert_true(lock_fork_parent(&lock));
-	assert_int_not_equal(lock.state, 0);
+	assert_int_not_equal(lock.word, 0);
 	end_holder(thread);
-	assert_int_equal(lock.state, 0);
+	assert_int_equal(lock.word, 0);
 }
 
 static void test_fork_waits_for_the_holder(void **state)
@@ -224,24 +223,24 @@ static void test_fork_waits_for_the_holder(void **state)
 	CHECK(pthread_join(other, NULL) == 0);
 	end_holder(thread);
 	assert_true(lock_fork_parent(&lock));
-	assert_int_equal(lock.state, 0);
+	assert_int_equal(lock.word, 0);
 }
 
 static void test_the_child_has_no_waiters(void **state)
 {
 	(void)state;
 	assert_true(lock_fork_take(&lock));
-	lock.state = 2;
+	lock.word |= LOCK_WAITED;
 	assert_true(lock_fork_child(&lock));
-	assert_int_equal(lock.state, 0);
+	assert_int_equal(lock.word, 0);
 	assert_int_equal(lock.forked, 0);
 }
 
 static void frees_what_was_lost(void)
 {
-	CHECK(lock.state && !lock_is_mine(&lock));
+	CHECK(lock.word && !lock_is_mine(&lock));
 	CHECK(lock_fork_child(&lock));
-	CHECK(lock.state == 0 && lock.owner == 0);
+	CHECK(lock.word == 0);
 	lock_acquire(&lock);
 	lock_release(&lock);
 }

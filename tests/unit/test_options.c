@@ -32,6 +32,9 @@ static void assert_default(const struct options *opts)
 	assert_int_equal(opts->window, 0);
 	assert_int_equal(opts->decay_ms, 500);
 	assert_int_equal(opts->cache, 1 << 20);
+	assert_int_equal(opts->numa, NUMA_LOCAL_FIRST);
+	assert_int_equal(opts->tier, TIER_NEAR);
+	assert_string_equal(opts->node_limit, "");
 	assert_string_equal(opts->stats, "");
 }
 
@@ -276,6 +279,31 @@ static void test_strings_may_hold_anything_that_fits(void **state)
 	assert_string_equal(opts.stats, "short");
 }
 
+static void test_enums_have_the_order_of_their_words(void **state)
+{
+	static const struct { const char *text; int numa, tier; } cases[] = {
+		{ "numa=off,tier=far", NUMA_OFF, TIER_FAR },
+		{ "numa=local,tier=near", NUMA_LOCAL_FIRST, TIER_NEAR },
+		{ "numa=interleave", NUMA_INTERLEAVED, TIER_NEAR },
+	};
+	struct options opts = { 0 };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < array_size(cases); i++) {
+		parse(&opts, cases[i].text);
+		assert_string_equal(printed, "");
+		assert_int_equal(opts.numa, cases[i].numa);
+		assert_int_equal(opts.tier, cases[i].tier);
+	}
+	parse(&opts, "numa=on,tier=1");
+	assert_non_null(strstr(printed, "'numa=on' ignored: write "
+					"numa=off|local|interleave\n"));
+	assert_non_null(strstr(printed, "'tier=1' ignored: write "
+					"tier=near|far\n"));
+	assert_int_equal(opts.numa, NUMA_INTERLEAVED);
+}
+
 static void test_unknown_names_are_reported_with_those_that_exist(void **state)
 {
 	struct options opts = { 0 };
@@ -317,6 +345,8 @@ static void test_values_are_described_in_few_words(void **state)
 		{ "verbose", "0|1" }, { "thp", "never|auto|always" },
 		{ "decay_ms", "0..3600000" },
 		{ "cache", "0..1G" }, { "stats", "TEXT" },
+		{ "numa", "off|local|interleave" }, { "tier", "near|far" },
+		{ "node_limit", "NODE:SIZE,..." },
 	};
 	size_t i, j, found = 0;
 	char values[64];
@@ -353,6 +383,7 @@ int main(void)
 		cmocka_unit_test(test_a_window_is_as_large_as_pfns_allow),
 		cmocka_unit_test(test_enums_take_whole_words_only),
 		cmocka_unit_test(test_strings_may_hold_anything_that_fits),
+		cmocka_unit_test(test_enums_have_the_order_of_their_words),
 		cmocka_unit_test(
 			test_unknown_names_are_reported_with_those_that_exist),
 		cmocka_unit_test(test_reports_are_short_and_printable),

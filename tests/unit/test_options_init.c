@@ -44,6 +44,7 @@ static void test_a_file_has_lines_and_comments(void **state)
 		"\n"
 		"stats=/a#b,cache=2M #,summary=1\n"
 		"#decay_ms=1\n"
+		"node_limit=0:2G,1:512M # ,2:1G\n"
 		"wrong=1\n"
 		"decay_ms=9";
 	struct options opts;
@@ -57,7 +58,8 @@ static void test_a_file_has_lines_and_comments(void **state)
 	assert_int_equal(opts.cache, 2 << 20);
 	assert_int_equal(opts.decay_ms, 9);
 	assert_string_equal(opts.stats, "/a#b");
-	assert_non_null(strstr(printed, ":6: 'wrong=1' ignored"));
+	assert_string_equal(opts.node_limit, "0:2G,1:512M");
+	assert_non_null(strstr(printed, ":7: 'wrong=1' ignored"));
 	assert_null(strchr(strchr(printed, '\n') + 1, '\n'));
 }
 

@@ -91,15 +91,13 @@ static void test_a_request_that_may_not_wait_takes_what_is_there(void **state)
 	finish(state);
 }
 
-static void test_nodes_and_zones_that_may_not_serve_do_not(void **state)
+static void test_zones_that_may_not_serve_do_not(void **state)
 {
 	struct page *page;
 
-	assert_null(alloc_pages_nodemask(&pcp, GFP_USER, 0, 0, 0));
-	assert_null(alloc_pages_nodemask(&pcp, GFP_USER, 0, 0, ~1UL));
 	assert_null(alloc_pages(&pcp, GFP_USER | GFP_DMA, 0));
 	assert_null(alloc_pages(&pcp, GFP_USER | GFP_DMA32, 3));
-	page = alloc_pages_nodemask(&pcp, GFP_USER | GFP_THISNODE, 0, 0, 1);
+	page = alloc_pages_node(&pcp, GFP_USER | GFP_THISNODE, 0, 0);
 	assert_non_null(page);
 	assert_ptr_equal(page_zone(page), zone);
 	free_pages(&pcp, page, 0);
@@ -264,7 +262,7 @@ int main(void)
 		cmocka_unit_test(
 			test_a_request_that_may_not_wait_takes_what_is_there),
 		cmocka_unit_test(
-			test_nodes_and_zones_that_may_not_serve_do_not),
+			test_zones_that_may_not_serve_do_not),
 		cmocka_unit_test(test_the_migrate_type_follows_the_request),
 		cmocka_unit_test(test_what_cannot_be_had_is_refused),
 		cmocka_unit_test(test_the_window_can_be_used_up_and_comes_back),

@@ -26,7 +26,7 @@ static int start(void **state)
 
 static struct slab *create(unsigned int class)
 {
-	struct slab *slab = slab_create(&pcp, class);
+	struct slab *slab = slab_create(&pcp, GFP_USER, class, 0);
 
 	assert_non_null(slab);
 	slab_validate(slab);

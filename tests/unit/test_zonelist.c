@@ -14,7 +14,7 @@
 static int start(void **state)
 {
 	(void)state;
-	world_start(4 * SECTION_SIZE);
+	world_start(8 * SECTION_SIZE);
 	return 0;
 }
 
@@ -66,72 +66,158 @@ static void test_requests_name_their_zone_and_type(void **state)
 	assert_int_equal(gfp_migratetype(GFP_MOVABLE), MIGRATE_MOVABLE);
 }
 
-/* Each node first itself, then the others, each once. */
-static void check_order(int id, size_t nr_nodes)
+/*
+ * Six nodes as the kernel would tell of them: 0 to 3 in a ring, with
+ * neighbours at 16 and opposites at 22, and two of memory alone, which are
+ * nearer to all than the opposites.
+ */
+#define NR_NODES	6
+#define NR_WITH_CPU	4
+
+static void make_topology(void)
 {
-	struct zonelist *list = node_zonelist(id, GFP_USER);
-	uint64_t seen = 0;
-	int distance = 0;
+	topology.nr_nodes = topology.max_nodes = NR_NODES;
+	topology.allowed = (1UL << NR_NODES) - 1;
+	for (int from = 0; from < NR_NODES; from++) {
+		struct topology_node *node = &topology.node[from];
 
-	assert_int_equal(length(list), nr_nodes);
-	assert_int_equal(list->zone[0]->node, id);
-	for (size_t i = 0; i < nr_nodes; i++) {
-		int node = list->zone[i]->node;
+		node->id = 10 * from;
+		node->has_cpu = from < NR_WITH_CPU;
+		for (int to = 0; to < NR_NODES; to++) {
+			int apart = (to - from) & (NR_WITH_CPU - 1);
 
-		assert_false(seen >> node & 1);
-		seen |= 1UL << node;
-		assert_true(topology_distance(id, node) >= distance);
-		distance = topology_distance(id, node);
-		assert_ptr_equal(list->zone[i],
-				 &nodes[node]->zone[ZONE_NORMAL]);
+			node->distance[to] = apart == 2 ? 22 : 16;
+			if (from >= NR_WITH_CPU || to >= NR_WITH_CPU)
+				node->distance[to] = 20;
+		}
+		node->distance[from] = LOCAL_DISTANCE;
 	}
-	list = node_zonelist(id, GFP_USER | GFP_THISNODE);
-	assert_int_equal(length(list), 1);
-	assert_int_equal(list->zone[0]->node, id);
+}
+
+static void check_order(int node, const int *order, size_t n)
+{
+	struct zonelist *list = node_zonelist(node, GFP_USER);
+
+	assert_int_equal(length(list), n);
+	for (size_t i = 0; i < n; i++)
+		assert_ptr_equal(list->zone[i],
+				 &nodes[order[i]]->zone[ZONE_NORMAL]);
 }
 
 static void test_more_nodes_come_online(void **state)
 {
-	static const int ids[] = { 3, 1, 63 };
-	int before = -1;
 	struct zone *zone;
-	size_t n = 0;
+	int n = 0;
 
 	(void)state;
-	for (size_t i = 0; i < array_size(ids); i++) {
-		assert_true(node_online(ids[i]));
-		assert_int_equal(nodes[ids[i]]->id, ids[i]);
-		check_order(0, i + 2);
-		for (size_t k = 0; k <= i; k++)
-			check_order(ids[k], i + 2);
+	make_topology();
+	for (int node = 1; node < NR_NODES; node++) {
+		assert_true(node_online(node));
+		assert_int_equal(nodes[node]->node, node);
+		assert_int_equal(length(node_zonelist(0, 0)), node + 1);
 	}
-	/* All zones, by node. */
-	for_each_zone(zone) {
-		assert_true(zone->node > before);
-		before = zone->node;
-		n++;
-	}
-	assert_int_equal(n, 4);
+	for_each_zone(zone)
+		assert_int_equal(zone->node, n++);
+	assert_int_equal(n, NR_NODES);
 	page_alloc_validate();
 }
 
-static void test_a_request_falls_back_to_another_node(void **state)
+static void test_the_order_is_by_distance(void **state)
 {
+	/* Equal neighbours: each node begins with the next higher one. */
+	static const int orders[][NR_NODES] = {
+		{ 0, 1, 3, 2, 4, 5 },
+		{ 1, 2, 0, 3, 4, 5 },
+		{ 2, 3, 1, 0, 4, 5 },
+		{ 3, 0, 2, 1, 4, 5 },
+		{ 4, 0, 1, 2, 3, 5 },
+		{ 5, 0, 1, 2, 3, 4 },
+	};
+	struct zonelist *alone;
+
+	(void)state;
+	for (int node = 0; node < NR_NODES; node++) {
+		check_order(node, orders[node], NR_NODES);
+		alone = node_zonelist(node, GFP_USER | GFP_THISNODE);
+		assert_int_equal(length(alone), 1);
+		assert_int_equal(alone->zone[0]->node, node);
+	}
+}
+
+static void test_memory_alone_comes_first_on_request(void **state)
+{
+	static const int from_1[] = { 4, 5, 1, 2, 0, 3 };
+	static const int from_5[] = { 5, 4, 0, 1, 2, 3 };
+
+	(void)state;
+	for (int node = 0; node < NR_NODES; node++)
+		assert_int_equal(node_home(node), node);
+	options.tier = TIER_FAR;
+	zonelists_rebuild();
+	assert_int_equal(node_home(0), 4);
+	assert_int_equal(node_home(3), 4);
+	assert_int_equal(node_home(5), 5);
+	check_order(1, from_1, NR_NODES);
+	check_order(5, from_5, NR_NODES);
+	options.tier = TIER_NEAR;
+	zonelists_rebuild();
+}
+
+static void test_nodes_that_are_forbidden_are_in_no_list(void **state)
+{
+	static const int from_0[] = { 0, 2, 4, 5 };
+	static const int from_1[] = { 2, 0, 4, 5 };
+	uint32_t seq = zonelist_begin();
+
+	(void)state;
+	topology.allowed &= ~(1UL << 1 | 1UL << 3);
+	assert_false(zonelist_retry(seq));
+	zonelists_rebuild();
+	assert_true(zonelist_retry(seq));
+	assert_false(zonelist_retry(zonelist_begin()));
+	check_order(0, from_0, array_size(from_0));
+	check_order(1, from_1, array_size(from_1));
+	assert_int_equal(length(node_zonelist(1, GFP_THISNODE)), 0);
+	topology.allowed |= 1UL << 1 | 1UL << 3;
+	zonelists_rebuild();
+	assert_int_equal(length(node_zonelist(1, 0)), NR_NODES);
+}
+
+static uint64_t counted(int node, enum numa_stat_item item)
+{
+	return nodes[node]->numa_stat[item];
+}
+
+static void test_a_full_zone_is_passed_over(void **state)
+{
+	struct zone *zone = &nodes[1]->zone[ZONE_NORMAL];
 	struct pcp pcp;
 	struct page *page;
 
 	(void)state;
-	pcp_register(&pcp, &nodes[1]->zone[ZONE_NORMAL]);
-	page = alloc_pages_nodemask(&pcp, GFP_USER, 0, 1, 1UL << 3);
+	pcp_register(&pcp, zone);
+	zone->limit = 3;
+	page = alloc_pages(&pcp, GFP_USER, 2);
 	assert_non_null(page);
-	assert_int_equal(page_zone(page)->node, 3);
+	assert_int_equal(page_zone(page)->node, 2);
+	assert_int_equal(counted(2, NUMA_MISS), 4);
+	assert_int_equal(counted(2, NUMA_OTHER), 4);
+	assert_int_equal(counted(1, NUMA_FOREIGN), 4);
+	assert_null(alloc_pages(&pcp, GFP_USER | GFP_THISNODE, 2));
 	/* It goes home, not to the pcp of another node. */
-	free_pages(&pcp, page, 0);
+	free_pages(&pcp, page, 2);
 	assert_int_equal(pcp.count, 0);
-	assert_int_equal(zone_used(&nodes[3]->zone[ZONE_NORMAL]), 0);
+	assert_int_equal(zone_used(&nodes[2]->zone[ZONE_NORMAL]), 0);
 
+	page = alloc_pages_exact(&pcp, GFP_USER, SECTION_PAGES + 1, PAGE_SIZE);
+	assert_non_null(page);
+	assert_int_equal(page_zone(page)->node, 2);
+	free_pages_exact(&pcp, page, SECTION_PAGES + 1);
+	zone->limit = SIZE_MAX;
 	page = alloc_pages(&pcp, GFP_USER, 2);
 	assert_int_equal(page_zone(page)->node, 1);
+	assert_int_equal(counted(1, NUMA_HIT), 4);
+	assert_int_equal(counted(1, NUMA_OTHER), 4);
 	free_pages(&pcp, page, 2);
 	assert_true(pcp.count > 0);
 	pcp_drain(&pcp, true);
@@ -146,7 +232,10 @@ int main(void)
 		cmocka_unit_test(test_a_zone_knows_what_it_is),
 		cmocka_unit_test(test_requests_name_their_zone_and_type),
 		cmocka_unit_test(test_more_nodes_come_online),
-		cmocka_unit_test(test_a_request_falls_back_to_another_node),
+		cmocka_unit_test(test_the_order_is_by_distance),
+		cmocka_unit_test(test_memory_alone_comes_first_on_request),
+		cmocka_unit_test(test_nodes_that_are_forbidden_are_in_no_list),
+		cmocka_unit_test(test_a_full_zone_is_passed_over),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

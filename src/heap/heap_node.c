@@ -1,0 +1,194 @@
+/*
+ * heap_node - heaps on a machine with more than one NUMA node.
+ *
+ * 1. A heap is of one node. Its thread leaves it for one of another node when
+ *    it was seen to run there twice in a row; what the heap held goes to barns
+ *    and zones.
+ * 2. In front of the heap's own bins and behind them lie those of the other
+ *    nodes: an object that is freed is pushed there as it is at home, to the
+ *    spare, and malloc never sees it. A full spare goes to the barn of its
+ *    node as a full sheaf, or into its slabs: remote memory is written once
+ *    for many objects.
+ * 3. A refill asks the slabs of the node first, then in the order of its
+ *    zonelist those of the others, and only then for reclaim. With
+ *    numa=interleave each refill begins at the next node.
+ * 4. Every half decay_ms (0: never) some thread's slow path looks for nodes
+ *    that came or went. What the caches hold then goes where it belongs.
+ */
+#include "heap/thread_heap.h"
+#include "mm/hotplug.h"
+#include "mm/zonelist.h"
+#include "os/topology.h"
+
+#define AWAY_TO_MOVE	2	/* looks in a row */
+
+int heap_here(void)
+{
+	int node = topology_current_node();
+
+	return nodes[node] ? node : 0;
+}
+
+static void heap_move(struct heap *heap, int here)
+{
+	struct heap *next = heap_take(here);
+
+	if (!next)
+		return;
+	thread_heap_pointer = next;
+	heap_leave_behind(heap);
+	/* Its end is no longer that of the process. */
+	if (heap == registry.first)
+		heap_register_first();
+}
+
+/* New nodes come online, and all take their new places. */
+static void nodes_apply(void)
+{
+	for (int node = 0; node < topology.nr_nodes; node++) {
+		bool online = nodes[node];
+
+		if (!online && barn_init_node(node)) {
+			lock_acquire(&hotplug_lock);
+			online = node_online(node);
+			lock_release(&hotplug_lock);
+		}
+		if (!online)
+			break;
+	}
+	lock_acquire(&hotplug_lock);
+	zonelists_rebuild();
+	sections_place_all();
+	lock_release(&hotplug_lock);
+	reclaim_caches();
+}
+
+static void nodes_follow(uint64_t now)
+{
+	static uint64_t due_ms;
+
+	if (now < __atomic_load_n(&due_ms, __ATOMIC_RELAXED) ||
+	    !options.decay_ms || !lock_try(&registry.start_lock))
+		return;
+	__atomic_store_n(&due_ms, now + options.decay_ms / 2 + 1,
+			 __ATOMIC_RELAXED);
+	if (topology_follow())
+		nodes_apply();
+	lock_release(&registry.start_lock);
+}
+
+struct heap *heap_follow(struct heap *heap, uint64_t now)
+{
+	int here;
+
+	if (heap_is_shared(heap))
+		return heap;
+	nodes_follow(now);
+	here = heap_here();
+	if (node_home(here) == heap->node) {
+		heap->near = here;
+		heap->away = 0;
+	} else {
+		heap->away++;
+	}
+	if (unlikely(heap->away == AWAY_TO_MOVE)) {
+		heap->away = 0;
+		heap_move(heap, here);
+	}
+	return thread_heap();
+}
+
+int heap_refill_node(struct heap *heap)
+{
+	uint64_t allowed = __atomic_load_n(&topology.allowed,
+					   __ATOMIC_RELAXED);
+
+	if (options.numa != NUMA_INTERLEAVED)
+		return heap->near;
+	do
+		heap->next_node = (heap->next_node + 1) % topology.nr_nodes;
+	while (!(allowed >> heap->next_node & 1) || !nodes[heap->next_node]);
+	return heap->next_node;
+}
+
+static size_t refill_walk(struct pcp *pcp, int node, gfp_t gfp,
+			  unsigned int class, void **out, size_t n)
+{
+	struct zone *const *at = node_zonelist(node, 0)->zone, *zone;
+	size_t got = 0;
+
+	for (; !got && (zone = zonelist_zone(at)); at++)
+		if (zone->type == ZONE_NORMAL)
+			got = barn_refill(barn_of(zone->node, class), pcp, gfp,
+					  out, n);
+	return got;
+}
+
+size_t heap_refill_near(struct pcp *pcp, int node, unsigned int class,
+			void **out, size_t n)
+{
+	size_t got = refill_walk(pcp, node, GFP_USER | GFP_NORETRY, class,
+				 out, n);
+
+	if (unlikely(!got))
+		got = refill_walk(pcp, node, GFP_USER, class, out, n);
+	return got;
+}
+
+/* An empty spare. False: no memory for one. */
+static bool alien_make_room(struct heap *heap, struct bin *bin, int node,
+			    unsigned int class)
+{
+	struct barn *home = barn_of(node, class);
+	struct sheaf *spare = bin->spare;
+
+	if (!bin->want)
+		bin_init(bin, class);
+	heap->alien |= 1UL << node;
+	if (spare) {
+		spare->nr = (uint16_t)bin_spare_count(bin);
+		bin_want_more(bin);
+		if (!barn_put_full(home, spare)) {
+			bin_set_spare(heap, bin, spare, 0);
+			barn_flush(&heap->pcp, spare->object, spare->nr);
+			return true;
+		}
+	}
+	bin_set_spare(heap, bin,
+		      barn_get_empty(barn_of(heap->node, class), bin->want),
+		      0);
+	return bin->spare;
+}
+
+void heap_free_alien(struct heap *heap, uint64_t word, void *p)
+{
+	int node = word_node(word);
+	unsigned int class = bin_class(word & PAGE_BIN_MASK);
+	struct bin *bin = &heap_node_bins(heap, node)[class + 1];
+
+	if (bin->spare_top != bin->spare_end ||
+	    alien_make_room(heap, bin, node, class)) {
+		*bin->spare_top++ = p;
+	} else {
+		barn_flush(&heap->pcp, &p, 1);
+		heap->nr_free[class]++;
+	}
+}
+
+void heap_flush_alien(struct heap *heap)
+{
+	for_each_alien(node, heap) {
+		struct bin *bins = heap_node_bins(heap, (int)node);
+
+		for (unsigned int class = 0; class < NR_SMALL_CLASSES;
+		     class++) {
+			struct bin *bin = &bins[class + 1];
+			size_t n = bin_spare_count(bin);
+
+			if (!n)
+				continue;
+			bin_set_spare(heap, bin, bin->spare, 0);
+			barn_flush(&heap->pcp, bin->spare->object, n);
+		}
+	}
+}
