@@ -127,11 +127,16 @@ static size_t refill_walk(struct pcp *pcp, int node, gfp_t gfp,
 size_t heap_refill_near(struct pcp *pcp, int node, unsigned int class,
 			void **out, size_t n)
 {
-	size_t got = refill_walk(pcp, node, GFP_USER | GFP_NORETRY, class,
-				 out, n);
+	uint32_t seq;
+	size_t got;
 
-	if (unlikely(!got))
-		got = refill_walk(pcp, node, GFP_USER, class, out, n);
+	do {
+		seq = zonelist_begin();
+		got = refill_walk(pcp, node, GFP_USER | GFP_NORETRY, class,
+				  out, n);
+		if (unlikely(!got))
+			got = refill_walk(pcp, node, GFP_USER, class, out, n);
+	} while (unlikely(!got) && zonelist_retry(seq));
 	return got;
 }
 

@@ -181,7 +181,10 @@ static bool heap_start_locked(void)
 	if (!heap_start_nodes())
 		return false;
 	registry.first = heap_create(&heap_of_first, heap_here());
-	if (!registry.first)
+	/* It must be there when there is no memory left. */
+	if (topology.max_nodes > 1)
+		registry.shared = heap_create(NULL, heap_here());
+	if (!registry.first || (topology.max_nodes > 1 && !registry.shared))
 		return false;
 	/* The last one that is registered is called first: heaps to barns. */
 	register_shrinker(&barn_shrinker);
@@ -318,11 +321,8 @@ struct heap *heap_enter_slow(void)
 	lock_acquire(&registry.shared_lock);
 	if (!registry.shared)
 		/* Pairs with the acquire in heap_shrink. */
-		__atomic_store_n(&registry.shared,
-				 heap_create(&heap_of_all, heap_here()),
+		__atomic_store_n(&registry.shared, heap_create(&heap_of_all, 0),
 				 __ATOMIC_RELEASE);
-	if (!registry.shared)
-		lock_release(&registry.shared_lock);
 	return registry.shared;
 }
 

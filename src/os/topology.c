@@ -11,10 +11,22 @@
 #define SYS_NODE	"/sys/devices/system/node/"
 #define TEXT_SIZE	2048	/* bytes of a file of /sys that are read */
 
+/* Nodes that may come while the process runs. Each thread has address space
+ * for them, and some systems deem hundreds possible. */
+#define MORE_NODES	8
+
 /* Kernel headers before 5.15 do not have it. */
 #define POLICY_LOCAL	4
 
-struct topology topology = { .nr_nodes = 1, .max_nodes = 1, .allowed = 1 };
+/* Apart, so that a process with one node does not have these in memory. */
+static struct topology_node topology_nodes[MAX_NUMNODES];
+
+struct topology topology = {
+	.nr_nodes = 1,
+	.max_nodes = 1,
+	.allowed = 1,
+	.node = topology_nodes,
+};
 
 /* By id, the kernel's numbers. */
 struct id_mask {
@@ -222,8 +234,9 @@ void topology_init(void)
 	}
 	if (!mask_read(SYS_NODE "possible", &possible))
 		possible = mems;
-	topology.max_nodes = (int)min(max(mask_count(&possible),
-					  mask_count(&mems)),
+	topology.max_nodes = (int)min(min(max(mask_count(&possible),
+					      mask_count(&mems)),
+					  mask_count(&mems) + MORE_NODES),
 				      (size_t)MAX_NUMNODES);
 	topology.nr_nodes = 0;
 	nodes_update(&mems);
@@ -300,6 +313,9 @@ void topology_place(void *addr, size_t size, enum placement how, int node)
 		return;
 	if (topology.policy_is_users)
 		how = PLACE_DEFAULT;
+	/* The kernel refuses a node that is forbidden. */
+	if (how == PLACE_NODE && !(topology.allowed >> node & 1))
+		return;
 	for (int n = 0; n < topology.nr_nodes && how != PLACE_DEFAULT; n++) {
 		size_t id = (size_t)topology.node[n].id;
 

@@ -36,7 +36,7 @@ struct topology {
 	int max_nodes;			/* that may ever be found; 1: rule 2 */
 	uint64_t allowed;		/* bit n: node n may be used */
 	bool policy_is_users;		/* its policy holds, not ours */
-	struct topology_node node[MAX_NUMNODES];
+	struct topology_node *node;	/* MAX_NUMNODES of them */
 };
 
 extern struct topology topology;
