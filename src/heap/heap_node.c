@@ -22,6 +22,11 @@
 
 #define AWAY_TO_MOVE	2	/* looks in a row */
 
+/* Objects in an alien sheaf: there is one for each thread, node and class. By
+ * the model (docs/DESIGN.md) 125 hold 2.5 times the memory, and are 5 to 14 %
+ * faster. */
+#define ALIEN_MAX	32
+
 int heap_here(void)
 {
 	int node = topology_current_node();
@@ -153,6 +158,7 @@ static bool alien_make_room(struct heap *heap, struct bin *bin, int node,
 	if (spare) {
 		spare->nr = (uint16_t)bin_spare_count(bin);
 		bin_want_more(bin);
+		bin->want = min(bin->want, (uint16_t)ALIEN_MAX);
 		if (!barn_put_full(home, spare)) {
 			bin_set_spare(heap, bin, spare, 0);
 			barn_flush(&heap->pcp, spare->object, spare->nr);

@@ -1,11 +1,14 @@
 /*
  * node - memory of a NUMA node that the program names.
  *
- * 1. An object of a class comes from its node's slabs by itself, not by the
- *    thread's stacks; freed, it is as any other object of that node.
+ * 1. Of the node whose memory the thread's heap holds it is malloc. Of others
+ *    an object of a class comes from its node's slabs by itself; freed, it is
+ *    as any other object of that node.
  */
+#include "heap/thread_heap.h"
 #include "malloc/huge.h"
 #include "malloc/malloc.h"
+#include "mm/zonelist.h"
 #include "os/topology.h"
 
 static void *alloc_run_of(unsigned int class, int node)
@@ -25,22 +28,28 @@ static void *alloc_of(size_t size, int node)
 	return huge_alloc_node(size, PAGE_SIZE, false, node);
 }
 
+/* The thread's stacks have what is wanted. */
+static bool is_heaps_own(int node)
+{
+	const struct heap *heap = thread_heap();
+
+	return topology.max_nodes == 1 || (heap && heap->node == node);
+}
+
 void *mem_malloc_node(size_t size, int nid)
 {
-	int node = -1;
+	int node;
 	void *p;
 
 	if (!heap_start())
 		return mem_no_memory();
-	if (nid != -1) {
-		node = topology_node_of(nid);
-		if (node < 0) {
-			errno = EINVAL;
-			return NULL;
-		}
+	node = nid == -1 ? node_home(heap_here()) : topology_node_of(nid);
+	if (node < 0) {
+		errno = EINVAL;
+		return NULL;
 	}
 	/* One that has just been found may not yet be online. */
-	if (node < 0 || topology.max_nodes == 1 || !nodes[node])
+	if (is_heaps_own(node) || !nodes[node])
 		return mem_malloc(size);
 	p = alloc_of(size, node);
 	if (unlikely(!p)) {

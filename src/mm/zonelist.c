@@ -8,9 +8,9 @@
  * their node has left, pages. */
 #define ZONE_FIRST_LIMIT	(8 * PAGEBLOCK_PAGES)
 
-/* A node with less free memory is left alone: the kernel itself would take
- * the pages from elsewhere. */
-#define NODE_LOW_FREE	(16UL << 20)	/* bytes */
+/* A node with less left is not asked: the kernel itself would soon take the
+ * pages from elsewhere. */
+#define NODE_LEAST_LEFT	(4UL << 20)	/* bytes */
 #define PRESSURE_MS	100		/* until it is asked again */
 
 /* Node 0 exists in every process and must not cost an allocation. */
@@ -214,14 +214,14 @@ static bool node_is_pressed(struct zone *zone, size_t used)
 	/* Relaxed, here and below: a thread may ask once too often. */
 	if (now < __atomic_load_n(&zone->pressed_until_ms, __ATOMIC_RELAXED))
 		return true;
-	left = topology_node_free(zone->node);
-	if (left < NODE_LOW_FREE) {
+	left = topology_node_left(zone->node);
+	if (left < NODE_LEAST_LEFT) {
 		__atomic_store_n(&zone->pressed_until_ms, now + PRESSURE_MS,
 				 __ATOMIC_RELAXED);
 		return true;
 	}
 	__atomic_store_n(&zone->watch_used,
-			 used + ((left - NODE_LOW_FREE) >> PAGE_SHIFT) / 4,
+			 used + (left >> PAGE_SHIFT) / 4,
 			 __ATOMIC_RELAXED);
 	return false;
 }

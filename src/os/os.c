@@ -23,6 +23,7 @@ static const char *const os_refusal_names[NR_OS_REFUSALS] = {
 	[OS_REFUSED_MOVE] = "mremap(MREMAP_DONTUNMAP)",
 	[OS_REFUSED_TOPOLOGY] = "get_mempolicy",
 	[OS_REFUSED_BIND] = "mbind",
+	[OS_REFUSED_NODES] = "/sys/devices/system/node",
 };
 
 static uint64_t os_mix(uint64_t x)

@@ -18,6 +18,7 @@ enum os_refusal {
 	OS_REFUSED_MOVE,	/* mremap with MREMAP_DONTUNMAP */
 	OS_REFUSED_TOPOLOGY,	/* get_mempolicy */
 	OS_REFUSED_BIND,	/* mbind */
+	OS_REFUSED_NODES,	/* what /sys tells of nodes */
 	NR_OS_REFUSALS,
 };
 

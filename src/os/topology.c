@@ -95,10 +95,14 @@ static bool mems_read(struct id_mask *mems)
 		errno = saved_errno;
 		return false;
 	}
-	if (mask_count(mems) > 1 &&
-	    mask_read(SYS_NODE "has_memory", &with_memory))
-		for (size_t i = 0; i < array_size(mems->bit); i++)
-			mems->bit[i] &= with_memory.bit[i];
+	if (mask_count(mems) == 1)
+		return true;
+	if (!mask_read(SYS_NODE "has_memory", &with_memory)) {
+		os_refuse(OS_REFUSED_NODES);
+		return true;
+	}
+	for (size_t i = 0; i < array_size(mems->bit); i++)
+		mems->bit[i] &= with_memory.bit[i];
 	return true;
 }
 
@@ -329,20 +333,43 @@ void topology_place(void *addr, size_t size, enum placement how, int node)
 	errno = saved_errno;
 }
 
-/* "Node 0 MemFree:   123456 kB" */
-size_t topology_node_free(int node)
+/* The field of a node's meminfo, "Node 0 MemFree:   123456 kB"; bytes. */
+static size_t meminfo_field(const char *text, const char *name)
+{
+	const char *at = strstr(text, name);
+
+	if (!at)
+		return 0;
+	at += strlen(name);
+	return os_parse_number(at + strspn(at, " ")) << 10;
+}
+
+/*
+ * Below its low watermark the kernel takes pages from another node. That is
+ * a quarter more than the node's part of vm.min_free_kbytes, or a thousandth
+ * of its memory more; here half more, and both.
+ */
+static size_t node_reserve(size_t total)
+{
+	char text[32];
+	size_t least = 0;
+
+	if (os_read_file("/proc/sys/vm/min_free_kbytes", text,
+			 sizeof(text)) > 0)
+		least = os_parse_number(text) << 10;
+	return least / mask_count(&seen.mems) / 2 * 3 + total / 1000;
+}
+
+size_t topology_node_left(int node)
 {
 	char path[64], text[TEXT_SIZE];
-	const char *at;
+	size_t free, reserve;
 
 	print_format(path, sizeof(path), SYS_NODE "node%d/meminfo",
 		     topology.node[node].id);
 	if (os_read_file(path, text, sizeof(text)) <= 0)
 		return SIZE_MAX;
-	at = strstr(text, "MemFree:");
-	if (!at)
-		return SIZE_MAX;
-	at += strlen("MemFree:");
-	at += strspn(at, " ");
-	return os_parse_number(at) << 10;
+	free = meminfo_field(text, "MemFree:");
+	reserve = node_reserve(meminfo_field(text, "MemTotal:"));
+	return free > reserve ? free - reserve : 0;
 }

@@ -68,7 +68,8 @@ enum placement {
  * Refused, or with a policy that is the user's, it is as PLACE_DEFAULT. */
 void topology_place(void *addr, size_t size, enum placement how, int node);
 
-/* Free memory of the node, bytes; SIZE_MAX when unknown. Reads a file. */
-size_t topology_node_free(int node);
+/* What the kernel has free on the node, above what it keeps; bytes, SIZE_MAX
+ * when unknown. Reads files. */
+size_t topology_node_left(int node);
 
 #endif

@@ -1,0 +1,1 @@
+"""model - how the allocator scales, by simulation; see __main__.py."""
