@@ -28,12 +28,14 @@ static void *alloc_of(size_t size, int node)
 	return huge_alloc_node(size, PAGE_SIZE, false, node);
 }
 
-/* The thread's stacks have what is wanted. */
+/* The thread's heap has what is wanted, and is not about to be left for one
+ * of another node. */
 static bool is_heaps_own(int node)
 {
 	const struct heap *heap = thread_heap();
 
-	return topology.max_nodes == 1 || (heap && heap->node == node);
+	return topology.max_nodes == 1 ||
+	       (heap && heap->node == node && node_home(heap_here()) == node);
 }
 
 void *mem_malloc_node(size_t size, int nid)

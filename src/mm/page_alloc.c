@@ -118,6 +118,9 @@ static void prepare_alloc_pages(struct alloc_context *ac, struct pcp *pcp,
 		.migratetype = gfp_migratetype(gfp),
 		.wanted = pcp ? pcp->zone->node : node,
 		.n = n,
+		/* To who names a node it is the kernel's affair what it has
+		 * left there. */
+		.pressed = !pcp && gfp & GFP_THISNODE,
 	};
 }
 

@@ -3,6 +3,7 @@
 #include "base/print.h"
 #include "os/os.h"
 
+#include <limits.h>
 #include <linux/mempolicy.h>
 #include <sched.h>
 #include <sys/syscall.h>
@@ -98,7 +99,10 @@ static bool mems_read(struct id_mask *mems)
 	if (mask_count(mems) == 1)
 		return true;
 	if (!mask_read(SYS_NODE "has_memory", &with_memory)) {
+		topology.nodes_unknown = true;
+		errno = ENOENT;
 		os_refuse(OS_REFUSED_NODES);
+		errno = saved_errno;
 		return true;
 	}
 	for (size_t i = 0; i < array_size(mems->bit); i++)
@@ -137,21 +141,23 @@ static void distances_read(size_t id, const struct id_mask *online,
 	}
 }
 
-/* The allowed node nearest to what has these distances. */
-static uint8_t nearest_allowed(const uint8_t *distance)
+/* The allowed node nearest to the id, which has these distances: itself, if
+ * it can be, for 10 does not mean local (numa=fake). */
+static uint8_t nearest_allowed(size_t id, const uint8_t *distance)
 {
-	int best = -1;
+	unsigned int best_rank = UINT_MAX;
+	uint8_t best = 0;
 
 	for (int n = 0; n < topology.nr_nodes; n++) {
-		const struct topology_node *node = &topology.node[n];
+		int other = topology.node[n].id;
+		unsigned int rank = 2U * distance[other] + (other != (int)id);
 
-		if (!(topology.allowed >> n & 1))
+		if (!(topology.allowed >> n & 1) || rank >= best_rank)
 			continue;
-		if (best < 0 ||
-		    distance[node->id] < distance[topology.node[best].id])
-			best = n;
+		best_rank = rank;
+		best = (uint8_t)n;
 	}
-	return (uint8_t)max(best, 0);
+	return best;
 }
 
 static bool topology_knows(size_t id)
@@ -198,7 +204,7 @@ static void nodes_measure(void)
 
 		if (mask_test(&online, id) || topology_knows(id)) {
 			distances_read(id, &online, distance);
-			node = nearest_allowed(distance);
+			node = nearest_allowed(id, distance);
 		}
 		/* Relaxed: another thread has the old node or the new one. */
 		__atomic_store_n(&seen.node_of[id], node, __ATOMIC_RELAXED);
@@ -313,7 +319,8 @@ void topology_place(void *addr, size_t size, enum placement how, int node)
 	struct id_mask mask = { { 0 } };
 	int saved_errno = errno;
 
-	if (topology.max_nodes == 1)
+	/* A thread may run on a node that nobody told of. */
+	if (topology.max_nodes == 1 || topology.nodes_unknown)
 		return;
 	if (topology.policy_is_users)
 		how = PLACE_DEFAULT;

@@ -9,7 +9,8 @@
  *    machine, and memory lies where the kernel puts it at first touch.
  * 3. Nodes have memory. A CPU, or an id, of a node without any belongs to the
  *    nearest that has.
- * 4. Where /sys does not tell: distances are 10 and 20, all nodes have CPUs.
+ * 4. Where /sys does not tell: distances are 10 and 20, all nodes have CPUs,
+ *    and memory lies where the kernel puts it at first touch.
  * 5. Nodes only come. One that goes (offline, or forbidden by a cpuset) is no
  *    longer allowed; topology_follow finds out.
  * 6. The files of /sys are read with system calls alone: a library that reads
@@ -36,6 +37,7 @@ struct topology {
 	int max_nodes;			/* that may ever be found; 1: rule 2 */
 	uint64_t allowed;		/* bit n: node n may be used */
 	bool policy_is_users;		/* its policy holds, not ours */
+	bool nodes_unknown;		/* /sys does not tell: first touch */
 	struct topology_node *node;	/* MAX_NUMNODES of them */
 };
 
