@@ -160,19 +160,20 @@ static uint8_t nearest_allowed(size_t id, const uint8_t *distance)
 	return best;
 }
 
-static bool topology_knows(size_t id)
+/* The node with this id, -1: none. */
+static int node_with(size_t id)
 {
 	for (int n = 0; n < topology.nr_nodes; n++)
 		if (topology.node[n].id == (int)id)
-			return true;
-	return false;
+			return n;
+	return -1;
 }
 
 /* New nodes come behind those that are known. */
 static void nodes_add(const struct id_mask *mems)
 {
 	for (size_t id = 0; id < NODE_IDS; id++)
-		if (mask_test(mems, id) && !topology_knows(id) &&
+		if (mask_test(mems, id) && node_with(id) < 0 &&
 		    topology.nr_nodes < topology.max_nodes)
 			topology.node[topology.nr_nodes++].id = (int)id;
 }
@@ -190,6 +191,22 @@ static void nodes_allow(const struct id_mask *mems)
 	__atomic_store_n(&topology.allowed, allowed, __ATOMIC_RELAXED);
 }
 
+/* What /sys tells of one id; all distances are by id. */
+static void node_measure(size_t id, bool has_cpu, const uint8_t *distance)
+{
+	int n = node_with(id);
+
+	/* Relaxed: another thread has the old node or the new one. */
+	__atomic_store_n(&seen.node_of[id], nearest_allowed(id, distance),
+			 __ATOMIC_RELAXED);
+	if (n < 0)
+		return;
+	topology.node[n].has_cpu = has_cpu;
+	for (int to = 0; to < topology.nr_nodes; to++)
+		topology.node[n].distance[to] =
+			distance[topology.node[to].id];
+}
+
 /* Everything that follows from which nodes there are. */
 static void nodes_measure(void)
 {
@@ -200,26 +217,13 @@ static void nodes_measure(void)
 	if (!mask_read(SYS_NODE "online", &online))
 		online = seen.mems;
 	for (size_t id = 0; id < NODE_IDS; id++) {
-		uint8_t node = NO_NODE;
-
-		if (mask_test(&online, id) || topology_knows(id)) {
-			distances_read(id, &online, distance);
-			node = nearest_allowed(id, distance);
-		}
-		/* Relaxed: another thread has the old node or the new one. */
-		__atomic_store_n(&seen.node_of[id], node, __ATOMIC_RELAXED);
-		if (!topology_knows(id))
+		if (!mask_test(&online, id) && node_with(id) < 0) {
+			__atomic_store_n(&seen.node_of[id], NO_NODE,
+					 __ATOMIC_RELAXED);
 			continue;
-		for (int n = 0; n < topology.nr_nodes; n++) {
-			struct topology_node *from = &topology.node[n];
-
-			if (from->id != (int)id)
-				continue;
-			from->has_cpu = !cpus || mask_test(&with_cpu, id);
-			for (int to = 0; to < topology.nr_nodes; to++)
-				from->distance[to] =
-					distance[topology.node[to].id];
 		}
+		distances_read(id, &online, distance);
+		node_measure(id, !cpus || mask_test(&with_cpu, id), distance);
 	}
 }
 
