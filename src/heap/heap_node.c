@@ -13,7 +13,8 @@
  *    zonelist those of the others, and only then for reclaim. With
  *    numa=interleave each refill begins at the next node.
  * 4. Every half decay_ms (0: never) some thread's slow path looks for nodes
- *    that came or went. What the caches hold then goes where it belongs.
+ *    that came or went. What is free then goes back to the kernel, to be
+ *    placed anew.
  */
 #include "heap/thread_heap.h"
 #include "mm/hotplug.h"
@@ -65,7 +66,8 @@ static void nodes_apply(void)
 	zonelists_rebuild();
 	sections_place_all();
 	lock_release(&hotplug_lock);
-	reclaim_caches();
+	/* Free memory may lie where the kernel has moved it. */
+	reclaim_all();
 }
 
 static void nodes_follow(uint64_t now)
