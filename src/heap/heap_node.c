@@ -62,12 +62,15 @@ static void nodes_apply(void)
 		if (!online)
 			break;
 	}
+	/* Nobody takes memory of a node that is back before all of it has its
+	 * place; what is free may lie where the kernel has moved it. */
 	lock_acquire(&hotplug_lock);
-	zonelists_rebuild();
 	sections_place_all();
 	lock_release(&hotplug_lock);
-	/* Free memory may lie where the kernel has moved it. */
 	reclaim_all();
+	lock_acquire(&hotplug_lock);
+	zonelists_rebuild();
+	lock_release(&hotplug_lock);
 }
 
 static void nodes_follow(uint64_t now)
