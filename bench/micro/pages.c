@@ -19,6 +19,7 @@
 #include "base/options.h"
 #include "mm/meta.h"
 #include "mm/page_alloc.h"
+#include "mm/zonelist.h"
 #include "os/os.h"
 #include "slab/size_class.h"
 
@@ -126,7 +127,7 @@ static void start_floors(int nr_threads)
 	if (!memmap_init(WINDOW) || !meta_init(vm.size))
 		micro_die("no address space");
 	size_class_init();
-	if (!page_alloc_init())
+	if (!node_online(0))
 		micro_die("no node");
 	for (int i = 0; i < nr_threads; i++)
 		pcp_register(&pcps[i], &nodes[0]->zone[ZONE_NORMAL]);

@@ -88,20 +88,9 @@ bool lock_fork_not_mine(struct lock *lock)
 	return !lock_is_mine(lock);
 }
 
-/* Not lock_try: the order of ranks is not for fork. */
-static bool lock_fork_try_once(struct lock *lock)
-{
-	uintptr_t idle = 0;
-
-	/* Pairs with the release in lock_release. */
-	return __atomic_compare_exchange_n(&lock->word, &idle, lock_self(),
-					   false, __ATOMIC_ACQUIRE,
-					   __ATOMIC_RELAXED);
-}
-
 bool lock_fork_take(struct lock *lock)
 {
-	if (!lock_fork_try_once(lock))
+	if (!lock_try_unordered(lock))
 		lock_wait_for(lock);
 	lock->forked = 1;
 	return true;
@@ -120,7 +109,7 @@ bool lock_fork_try(struct lock *lock)
 	uint64_t end = 0;
 
 	while (!lock_is_mine(lock)) {
-		if (lock_fork_try_once(lock)) {
+		if (lock_try_unordered(lock)) {
 			lock->forked = 1;
 			break;
 		}
@@ -137,7 +126,8 @@ bool lock_fork_parent(struct lock *lock)
 	if (!lock_is_mine(lock) || !lock->forked)
 		return true;
 	lock->forked = 0;
-	/* Pairs with the acquire in lock_try and lock_wait_for. */
+	/* Pairs with the acquire in lock_try_unordered and
+	 * lock_wait_for. */
 	if (__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) &
 	    LOCK_WAITED)
 		lock_release_slow(lock);

@@ -65,14 +65,20 @@ static inline void lock_assert_held(const struct lock *lock)
 	ASSERT(lock_is_mine(lock));
 }
 
-static inline bool lock_try(struct lock *lock)
+/* Without a look at the order of ranks: for fork. */
+static inline bool lock_try_unordered(struct lock *lock)
 {
 	uintptr_t idle = 0;
 
 	/* Pairs with the release in lock_release. */
-	if (!__atomic_compare_exchange_n(&lock->word, &idle, lock_self(),
-					 false, __ATOMIC_ACQUIRE,
-					 __ATOMIC_RELAXED))
+	return __atomic_compare_exchange_n(&lock->word, &idle, lock_self(),
+					   false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
+}
+
+static inline bool lock_try(struct lock *lock)
+{
+	if (!lock_try_unordered(lock))
 		return false;
 	if (DEBUG_ZBM)
 		lock_debug_acquire(lock);
@@ -92,7 +98,8 @@ static inline void lock_release(struct lock *lock)
 	lock_assert_held(lock);
 	if (DEBUG_ZBM)
 		lock_debug_release(lock);
-	/* Pairs with the acquire in lock_try and lock_wait_for. */
+	/* Pairs with the acquire in lock_try_unordered and
+	 * lock_wait_for. */
 	if (unlikely(__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) &
 		     LOCK_WAITED))
 		lock_release_slow(lock);

@@ -419,10 +419,8 @@ void heap_validate(void)
 	struct heap_counts counts;
 
 	page_alloc_validate();
-	for (int node = 0; node < MAX_NUMNODES; node++)
-		for (unsigned int class = 0; nodes[node] && class < NR_CLASSES;
-		     class++)
-			barn_validate(barn_of(node, class));
+	for_each_barn(barn)
+		barn_validate(barn);
 	heap_count(&counts);
 	for (unsigned int class = 0; class < NR_CLASSES; class++)
 		CHECK(counts.nr_free[class] <= counts.nr_alloc[class]);

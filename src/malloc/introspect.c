@@ -58,9 +58,8 @@ static void gather_barn(struct class_figures *class, struct barn *barn)
 
 static void gather_barns(struct figures *figures)
 {
-	for (int node = 0; node < MAX_NUMNODES; node++)
-		for (unsigned int i = 0; nodes[node] && i < NR_CLASSES; i++)
-			gather_barn(&figures->class[i], barn_of(node, i));
+	for_each_barn(barn)
+		gather_barn(&figures->class[barn->class], barn);
 }
 
 static void gather_class(struct class_figures *class, unsigned int i)

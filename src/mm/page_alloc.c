@@ -124,18 +124,24 @@ static void prepare_alloc_pages(struct alloc_context *ac, struct pcp *pcp,
 	};
 }
 
+static struct page *alloc_pages_context(struct alloc_context *ac, gfp_t gfp,
+					unsigned int order)
+{
+	struct page *page = get_page_from_freelist(gfp, order, ac);
+
+	if (unlikely(!page))
+		page = alloc_pages_slowpath(gfp, order, ac);
+	return page;
+}
+
 struct page *alloc_pages_node(struct pcp *pcp, gfp_t gfp, unsigned int order,
 			      int node)
 {
 	struct alloc_context ac;
-	struct page *page;
 
 	ASSERT(order <= MAX_PAGE_ORDER);
 	prepare_alloc_pages(&ac, pcp, gfp, 1UL << order, node);
-	page = get_page_from_freelist(gfp, order, &ac);
-	if (unlikely(!page))
-		page = alloc_pages_slowpath(gfp, order, &ac);
-	return page;
+	return alloc_pages_context(&ac, gfp, order);
 }
 
 static int pcp_node(const struct pcp *pcp)
@@ -299,10 +305,10 @@ static uint32_t zone_alloc_pieced(struct zone *zone, size_t n)
 	return pfn;
 }
 
-/* n pages that stand behind each other in blocks that are smaller: of the
- * first zone that may serve, or of any. */
+/* Pages that stand behind each other in blocks that are smaller: of the first
+ * zone that may serve, or of any. */
 static struct page *alloc_pages_pieced(const struct alloc_context *ac,
-				       size_t n, bool any)
+				       bool any)
 {
 	struct zone *const *at = ac->zonelist->zone, *zone;
 	uint32_t pfn = 0;
@@ -310,7 +316,7 @@ static struct page *alloc_pages_pieced(const struct alloc_context *ac,
 	for (; !pfn && (zone = zonelist_zone(at)); at++) {
 		if (!zone_suits(zone, ac))
 			continue;
-		pfn = zone_alloc_pieced(zone, n);
+		pfn = zone_alloc_pieced(zone, ac->n);
 		if (pfn)
 			numa_count(zone, ac->wanted, ac->n);
 		else if (!any)
@@ -320,16 +326,14 @@ static struct page *alloc_pages_pieced(const struct alloc_context *ac,
 	return pfn ? pfn_to_page(pfn) : NULL;
 }
 
-/* n pages cut from a block of the order. */
+/* Pages cut from a block of the order. */
 static struct page *alloc_pages_cut(struct alloc_context *ac, gfp_t gfp,
-				    size_t n, unsigned int order)
+				    unsigned int order)
 {
-	struct page *page = get_page_from_freelist(gfp, order, ac);
+	struct page *page = alloc_pages_context(ac, gfp, order);
 
-	if (!page)
-		page = alloc_pages_slowpath(gfp, order, ac);
 	if (page)
-		give_back(page, n, (1UL << order) - n);
+		give_back(page, ac->n, (1UL << order) - ac->n);
 	return page;
 }
 
@@ -350,11 +354,11 @@ struct page *alloc_pages_exact_node(struct pcp *pcp, gfp_t gfp, size_t n,
 	order = log2_ceil(block);
 	/* Of what is there: it leaves alone what was never used. */
 	if (n >= PIECED_MIN && align == PAGE_SIZE)
-		page = alloc_pages_pieced(&ac, n, false);
+		page = alloc_pages_pieced(&ac, false);
 	if (!page)
-		page = alloc_pages_cut(&ac, gfp, n, order);
+		page = alloc_pages_cut(&ac, gfp, order);
 	if (!page && align == PAGE_SIZE && n > 1)
-		page = alloc_pages_pieced(&ac, n, true);
+		page = alloc_pages_pieced(&ac, true);
 	return page;
 }
 
@@ -440,11 +444,6 @@ size_t run_purge_cached(struct page *page)
 	__atomic_fetch_and(&page->word, ~(purged ? busy | dirty : busy),
 			   __ATOMIC_RELEASE);
 	return purged ? n : 0;
-}
-
-bool page_alloc_init(void)
-{
-	return node_online(0);
 }
 
 void page_alloc_validate(void)

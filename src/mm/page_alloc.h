@@ -81,9 +81,6 @@ static force_inline void run_claim(struct page *page)
 		run_wait(page);
 }
 
-/* Start: one node online. False: no memory. */
-bool page_alloc_init(void);
-
 /* Aborts when something is wrong in any zone. Slow. */
 void page_alloc_validate(void);
 

@@ -435,8 +435,7 @@ static void barn_shrink(struct barn *barn, enum reclaim how)
 	slab_destroy_list(NULL, &dead);
 }
 
-/* The one behind it, of all nodes; NULL: the first. */
-static struct barn *barn_next(const struct barn *barn)
+struct barn *barn_next(const struct barn *barn)
 {
 	int node = barn ? barn->node : 0;
 
@@ -451,10 +450,6 @@ static struct barn *barn_next(const struct barn *barn)
 	}
 	return NULL;
 }
-
-#define for_each_barn(barn) \
-	for (struct barn *barn = barn_next(NULL); barn; \
-	     barn = barn_next(barn))
 
 void barn_shrink_all(enum reclaim how)
 {

@@ -55,6 +55,13 @@ bool barn_init_node(int node);
 
 struct barn *barn_of(int node, unsigned int class);
 
+/* The one behind it, of all nodes; NULL: the first. */
+struct barn *barn_next(const struct barn *barn);
+
+#define for_each_barn(barn) \
+	for (struct barn *barn = barn_next(NULL); barn; \
+	     barn = barn_next(barn))
+
 /* An empty sheaf for at least `want` objects; NULL without memory. */
 struct sheaf *sheaf_alloc(size_t want);
 void sheaf_free(struct sheaf *sheaf);

@@ -98,6 +98,14 @@ static void look_at_memory(int round)
 		highest = now;
 }
 
+static void join_in(const struct member *m, struct blocks *blocks,
+		    struct pages *pages)
+{
+	blocks_init(blocks, SAMPLE);
+	pages_init(pages);
+	numa_run_on(numa_cpu_node(m->k));
+}
+
 static void *take_part(void *arg)
 {
 	struct member *m = arg;
@@ -106,9 +114,7 @@ static void *take_part(void *arg)
 	struct pages pages;
 	int round;
 
-	blocks_init(&blocks, SAMPLE);
-	pages_init(&pages);
-	numa_run_on(numa_cpu_node(m->k));
+	join_in(m, &blocks, &pages);
 	for (round = 0; round < ROUNDS; round++) {
 		produce(m, round);
 		meet();
@@ -187,9 +193,7 @@ static void *only_free(void *arg)
 	struct pages pages;
 	int round;
 
-	blocks_init(&blocks, SAMPLE);
-	pages_init(&pages);
-	numa_run_on(numa_cpu_node(m->k));
+	join_in(m, &blocks, &pages);
 	for (round = 0; round < ROUNDS; round++) {
 		meet();
 		consume(from);

@@ -3,25 +3,12 @@
  *
  * Each message is caught in place of stderr and compared.
  */
-#include "base/options.h"
-#include "base/param.h"
-
-#include "capture.h"
+#include "settings.h"
 
 #include <setjmp.h>
 #include <stdio.h>
 
 #include <cmocka.h>
-
-static struct capture capture;
-static const char *const printed = capture.text;
-
-static void parse(struct options *opts, const char *text)
-{
-	capture_begin(&capture);
-	options_parse(opts, text, "TEST");
-	capture_end(&capture);
-}
 
 static void assert_default(const struct options *opts)
 {

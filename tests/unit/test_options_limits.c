@@ -2,24 +2,12 @@
  * test_options_limits - settings of the form NUMBER:SIZE,..., whose commas are
  * part of the value.
  */
-#include "base/options.h"
-
-#include "capture.h"
+#include "settings.h"
 
 #include <setjmp.h>
 #include <stdio.h>
 
 #include <cmocka.h>
-
-static struct capture capture;
-static const char *const printed = capture.text;
-
-static void parse(struct options *opts, const char *text)
-{
-	capture_begin(&capture);
-	options_parse(opts, text, "TEST");
-	capture_end(&capture);
-}
 
 static void test_a_comma_before_a_digit_is_part_of_the_value(void **state)
 {

@@ -13,6 +13,7 @@
 #include "capture.h"
 #include "mm/meta.h"
 #include "mm/page_alloc.h"
+#include "mm/zonelist.h"
 #include "os/os.h"
 #include "slab/size_class.h"
 
@@ -30,7 +31,7 @@ static inline void world_start(size_t window)
 	CHECK(memmap_init(window));
 	CHECK(meta_init(vm.size));
 	size_class_init();
-	CHECK(page_alloc_init());
+	CHECK(node_online(0));
 }
 
 static inline struct zone *world_zone(void)
