@@ -4,7 +4,7 @@
 #    memory and MiB of memory that is plugged in and offline; distance[A:B] the
 #    distance from A to B.
 # 2. topology_choose fills them in; topology_qemu sets topology_args.
-# 3. The caller has $topology, $cpus, $mem, $custom_distances and die.
+# 3. The caller has $topology, $cpus, $cores, $mem, $custom_distances and die.
 
 node_cpus=() node_mem=() node_hot=()
 declare -A distance=()
@@ -179,14 +179,19 @@ topology_memory()
 	fi
 }
 
-# Every CPU is a socket of its own, so that no cache or core is shared across
-# nodes, whatever the counts.
+# $cores CPUs make a socket, and share its last-level cache; a socket is of one
+# node.
 topology_qemu()
 {
 	local node other nr_cpus=0 total=0 socket=0 count dimms=0 room=0 memory
 
 	topology_args=()
+	is_number "$cores" && ((cores)) ||
+		die "--cores wants a number above 0, not '$cores'"
 	for node in "${!node_cpus[@]}"; do
+		((node_cpus[node] % cores == 0)) ||
+			die "node $node has ${node_cpus[node]} CPUs, which" \
+				"is not a multiple of $cores (--cores)"
 		nr_cpus=$((nr_cpus + node_cpus[node]))
 		total=$((total + node_mem[node]))
 		topology_memory "$node"
@@ -200,7 +205,7 @@ topology_qemu()
 	((node_mem[0] >= 256)) ||
 		die "node 0 holds the kernel and needs 256 MiB or more"
 	for node in "${!node_cpus[@]}"; do
-		for ((count = node_cpus[node]; count > 0; count--)); do
+		for ((count = node_cpus[node]; count > 0; count -= cores)); do
 			topology_args+=(
 				-numa "cpu,node-id=$node,socket-id=$socket")
 			socket=$((socket + 1))
@@ -218,5 +223,6 @@ topology_qemu()
 		memory+=",slots=$dimms,maxmem=$((total + room))M"
 	fi
 	topology_args+=(-m "$memory"
-		-smp "$nr_cpus,sockets=$nr_cpus,cores=1,threads=1")
+		-smp "$nr_cpus,sockets=$((nr_cpus / cores)),$(
+			)cores=$cores,threads=1")
 }

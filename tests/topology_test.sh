@@ -70,6 +70,10 @@ NR == 1 && /^mode: kernel, because [^:]+$/ {
 	server[$NF] = 1
 	next
 }
+/^cache [0-9]+: CPUs [0-9]+([-,][0-9]+)+$/ && $2 + 0 == nr_caches + 1 {
+	nr_caches++
+	next
+}
 /^distances to:( +[0-9]+)+$/ && decides && NF == nr_nodes + 2 {
 	for (i = 3; i <= NF; i++)
 		if (!($i in used))
@@ -95,6 +99,8 @@ END {
 	for (id in server)
 		if (!(id in used))
 			wrong("served by " id)
+	if (nr_caches == 1)
+		wrong("one cache is not told")
 	if (!NR || decides && (nr_nodes != nr_used || nr_nodes != nr_rows ||
 	    nr_nodes != nr_lists))
 		wrong("number of lines")
@@ -117,6 +123,8 @@ node 0: CPUs yes, total 458 MiB, free 425 MiB
 node 2: CPUs no, total 503 MiB, free 484 MiB, limit 64 MiB
 node 3: CPUs yes, no memory, served by node 2
 node 4: CPUs no, total 1 MiB, free 1 MiB, not used, served by node 0
+cache 1: CPUs 0-1,4
+cache 2: CPUs 2-3
 distances to:           0    2
 distances of 0:        10   20
 distances of 2:        20   10
@@ -132,18 +140,23 @@ changes='1s/local/remote/
 4s/, served.*//
 5s/, served.*//
 5s/by node 0/by node 1/
-6s/ 2$/ 4/
-6s/ 2$//
-7s/10 /11 /
-8s/of 2/of 3/
-8d
-9s/0 Normal, //
-9s/2 Normal/0 Normal/
-9s/2 Normal/4 Normal/
-9s/: 0 Normal, 2/: 2 Normal, 0/
-9s/: 0 Normal/: 0 Movable/
-10s/all/1/
+6s/1,4//
+6s/0-1,4/all/
+6d
+7s/2:/3:/
+7d
+8s/ 2$/ 4/
+8s/ 2$//
+9s/10 /11 /
+10s/of 2/of 3/
 10d
+11s/0 Normal, //
+11s/2 Normal/0 Normal/
+11s/2 Normal/4 Normal/
+11s/: 0 Normal, 2/: 2 Normal, 0/
+11s/: 0 Normal/: 0 Movable/
+12s/all/1/
+12d
 $s/$/\nmore/'
 
 checker_test()

@@ -1,6 +1,6 @@
 /*
- * topology - `zbmalloc topology`: the nodes, distances and zonelists that a
- * program started from here would have.
+ * topology - `zbmalloc topology`: the nodes, caches, distances and zonelists
+ * that a program started from here would have.
  *
  * 1. Each line says by its first words what it is; see the usage.
  * 2. What the library has found out is asked of the library, as it comes up
@@ -13,6 +13,7 @@
 #include "base/options.h"
 #include "heap/heap.h"
 #include "mm/zonelist.h"
+#include "os/llc.h"
 #include "os/os.h"
 #include "os/topology.h"
 
@@ -163,6 +164,33 @@ static void print_nodes(const struct id_set *with_memory)
 				   !with_memory->count);
 }
 
+/* The CPUs of a cache, as "0-3,8". */
+static void print_cache(int cache)
+{
+	const char *comma = "";
+
+	printf("cache %d: CPUs ", cache);
+	for (int cpu = 0, last; cpu < LLC_CPUS; cpu = last + 1) {
+		last = cpu;
+		if (llc.of_cpu[cpu] != cache)
+			continue;
+		while (last + 1 < LLC_CPUS && llc.of_cpu[last + 1] == cache)
+			last++;
+		printf("%s%d", comma, cpu);
+		if (last > cpu)
+			printf("-%d", last);
+		comma = ",";
+	}
+	putchar('\n');
+}
+
+static void print_caches(void)
+{
+	llc_init();
+	for (int cache = 1; llc_is_divided() && cache <= llc.nr; cache++)
+		print_cache(cache);
+}
+
 static void print_distances(void)
 {
 	char label[32];
@@ -224,6 +252,7 @@ int cli_topology(int argc, char **argv)
 	ids_read(&with_memory, "has_memory");
 	print_mode(with_memory.count);
 	print_nodes(&with_memory);
+	print_caches();
 	if (kernel_decides())
 		return EXIT_SUCCESS;
 	print_distances();

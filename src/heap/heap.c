@@ -1,6 +1,7 @@
 #include "heap/heap.h"
 #include "heap/thread_heap.h"
 #include "base/options.h"
+#include "os/llc.h"
 #include "os/os.h"
 
 /* Slow paths between two looks at the clock, which costs as much as they. */
@@ -16,7 +17,7 @@ static inline struct heap *heap_tick(struct heap *heap)
 	if (likely(++heap->ticks % TICK_PERIOD))
 		return heap;
 	now = os_now_ms();
-	if (unlikely(topology.max_nodes > 1))
+	if (unlikely(topology.max_nodes > 1 || llc_is_divided()))
 		heap = heap_follow(heap, now);
 	if (unlikely(now >= heap->due_ms))
 		heap_tick_slow(heap, now);
@@ -33,7 +34,7 @@ static inline struct heap *heap_tick_pages(struct heap *heap)
 
 static struct barn *heap_barn(const struct heap *heap, const struct bin *bin)
 {
-	return barn_of(heap->node, bin->class);
+	return &heap->barns->barn[bin->class];
 }
 
 static void bin_set_main(struct heap *heap, struct bin *bin,
@@ -69,8 +70,8 @@ static inline size_t heap_refill(struct heap *heap, struct bin *bin,
 	if (likely(topology.max_nodes == 1))
 		return barn_refill(heap_barn(heap, bin), &heap->pcp, GFP_USER,
 				   out, n);
-	return heap_refill_near(&heap->pcp, heap_refill_node(heap), bin->class,
-				out, n);
+	return heap_refill_near(&heap->pcp, heap_refill_node(heap),
+				heap_barn(heap, bin), out, n);
 }
 
 /* The empty spare has become too small for what the bin wants. */
@@ -174,7 +175,7 @@ void *heap_alloc_small_node(unsigned int class, int node)
 	heap = heap_tick_pages(heap);
 	if (barn_refill(barn_of(node, class), NULL, GFP_USER | GFP_NORETRY,
 			&p, 1) ||
-	    heap_refill_near(NULL, node, class, &p, 1)) {
+	    heap_refill_near(NULL, node, barn_of(node, class), &p, 1)) {
 		*(uint64_t *)p = 0;
 		heap->nr_alloc[class]++;
 	}

@@ -1,5 +1,6 @@
 /*
- * heap_node - heaps on a machine with more than one NUMA node.
+ * heap_node - heaps on a machine with more than one NUMA node, or more than one
+ * last-level cache.
  *
  * 1. A heap is of one node. Its thread leaves it for one of another node when
  *    it was seen to run there twice in a row; what the heap held goes to barns
@@ -15,10 +16,13 @@
  * 4. Every half decay_ms (0: never) some thread's slow path looks for nodes
  *    that came or went. What is free then goes back to the kernel, to be
  *    placed anew.
+ * 5. A heap goes to the barns of the cache at which its thread was last seen.
+ *    What it holds is good anywhere on the node.
  */
 #include "heap/thread_heap.h"
 #include "mm/hotplug.h"
 #include "mm/zonelist.h"
+#include "os/llc.h"
 #include "os/topology.h"
 
 #define AWAY_TO_MOVE	2	/* looks in a row */
@@ -33,6 +37,22 @@ int heap_here(void)
 	int node = topology_current_node();
 
 	return nodes[node] ? node : 0;
+}
+
+struct barn_set *heap_barns_here(int node)
+{
+	struct barn_set *set = barn_sets(node);
+	int nr = __atomic_load_n(&llc.nr, __ATOMIC_ACQUIRE);
+
+	/* Somebody else makes sets: the next look will do. */
+	if (likely(nr == 1) || !lock_try(&registry.start_lock))
+		return set;
+	if (!llc.nr)
+		llc_init();
+	if (llc_is_divided())
+		set = barn_set_of(node, llc_current());
+	lock_release(&registry.start_lock);
+	return set;
 }
 
 static void heap_move(struct heap *heap, int here)
@@ -87,12 +107,10 @@ static void nodes_follow(uint64_t now)
 	lock_release(&registry.start_lock);
 }
 
-struct heap *heap_follow(struct heap *heap, uint64_t now)
+static struct heap *heap_follow_node(struct heap *heap, uint64_t now)
 {
 	int here;
 
-	if (heap_is_shared(heap))
-		return heap;
 	nodes_follow(now);
 	here = heap_here();
 	if (node_home(here) == heap->node) {
@@ -106,6 +124,17 @@ struct heap *heap_follow(struct heap *heap, uint64_t now)
 		heap_move(heap, here);
 	}
 	return thread_heap();
+}
+
+struct heap *heap_follow(struct heap *heap, uint64_t now)
+{
+	if (heap_is_shared(heap))
+		return heap;
+	if (topology.max_nodes > 1)
+		heap = heap_follow_node(heap, now);
+	if (llc_is_divided() && llc_current() != barn_set_cache(heap->barns))
+		heap->barns = heap_barns_here(heap->node);
+	return heap;
 }
 
 int heap_refill_node(struct heap *heap)
@@ -122,19 +151,20 @@ int heap_refill_node(struct heap *heap)
 }
 
 static size_t refill_walk(struct pcp *pcp, int node, gfp_t gfp,
-			  unsigned int class, void **out, size_t n)
+			  struct barn *barn, void **out, size_t n)
 {
 	struct zone *const *at = node_zonelist(node, 0)->zone, *zone;
 	size_t got = 0;
 
 	for (; !got && (zone = zonelist_zone(at)); at++)
 		if (zone->type == ZONE_NORMAL)
-			got = barn_refill(barn_of(zone->node, class), pcp, gfp,
-					  out, n);
+			got = barn_refill(zone->node == barn->node ? barn :
+					  barn_of(zone->node, barn->class),
+					  pcp, gfp, out, n);
 	return got;
 }
 
-size_t heap_refill_near(struct pcp *pcp, int node, unsigned int class,
+size_t heap_refill_near(struct pcp *pcp, int node, struct barn *barn,
 			void **out, size_t n)
 {
 	uint32_t seq;
@@ -142,10 +172,10 @@ size_t heap_refill_near(struct pcp *pcp, int node, unsigned int class,
 
 	do {
 		seq = zonelist_begin();
-		got = refill_walk(pcp, node, GFP_USER | GFP_NORETRY, class,
+		got = refill_walk(pcp, node, GFP_USER | GFP_NORETRY, barn,
 				  out, n);
 		if (unlikely(!got))
-			got = refill_walk(pcp, node, GFP_USER, class, out, n);
+			got = refill_walk(pcp, node, GFP_USER, barn, out, n);
 	} while (unlikely(!got) && zonelist_retry(seq));
 	return got;
 }
@@ -171,8 +201,7 @@ static bool alien_make_room(struct heap *heap, struct bin *bin, int node,
 		}
 	}
 	bin_set_spare(heap, bin,
-		      barn_get_empty(barn_of(heap->node, class), bin->want),
-		      0);
+		      barn_get_empty(&heap->barns->barn[class], bin->want), 0);
 	return bin->spare;
 }
 

@@ -50,6 +50,7 @@ void bin_init(struct bin *bin, unsigned int class)
 static void heap_init(struct heap *heap, int node)
 {
 	heap->node = node;
+	heap->barns = barn_sets(node);
 	heap->bins = (char *)heap - (size_t)node * HEAP_SIZE;
 	heap->vm_base = vm.base;
 	heap->vm_size = vm.size;
@@ -267,11 +268,13 @@ struct heap *heap_take(int here)
 
 	if (heap) {
 		heap->near = here;
-		return heap;
-	}
-	heap = heap_create(NULL, here);
-	if (heap)
+	} else {
+		heap = heap_create(NULL, here);
+		if (!heap)
+			return NULL;
 		heap_add(heap);
+	}
+	heap->barns = heap_barns_here(heap->node);
 	return heap;
 }
 

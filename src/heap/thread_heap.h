@@ -70,7 +70,7 @@ void heap_leave_behind(struct heap *heap);
 /* The end of the first thread is told from now on, if it was not. */
 void heap_register_first(void);
 
-/* Where there is more than one node (heap_node.c): */
+/* Where there is more than one node or last-level cache (heap_node.c): */
 
 /* Looks where the thread runs; the heap that it has from now on. */
 struct heap *heap_follow(struct heap *heap, uint64_t now);
@@ -78,8 +78,12 @@ struct heap *heap_follow(struct heap *heap, uint64_t now);
 /* The node that the thread runs on, once that is online. */
 int heap_here(void);
 
-/* Objects of slabs, of the first node in this one's zonelist that has any. */
-size_t heap_refill_near(struct pcp *pcp, int node, unsigned int class,
+/* A node's barns for the cache at which the thread runs. */
+struct barn_set *heap_barns_here(int node);
+
+/* Objects of slabs, of the first node in this one's zonelist that has any;
+ * `barn` is asked as the one of its node. */
+size_t heap_refill_near(struct pcp *pcp, int node, struct barn *barn,
 			void **out, size_t n);
 
 /* Which node the next refill is from. */

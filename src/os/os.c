@@ -210,6 +210,26 @@ size_t os_parse_number(const char *text)
 	return n;
 }
 
+static const char *skip_digits(const char *text)
+{
+	return text + strspn(text, "0123456789");
+}
+
+bool os_parse_range(const char **text, size_t *first, size_t *last)
+{
+	const char *at = *text, *end = skip_digits(at);
+
+	if (end == at)
+		return false;
+	*first = *last = os_parse_number(at);
+	if (*end == '-') {
+		*last = os_parse_number(end + 1);
+		end = skip_digits(end + 1);
+	}
+	*text = end + (*end == ',');
+	return true;
+}
+
 /* The field `index` of /proc/self/statm, in bytes. */
 static size_t os_statm(int index)
 {

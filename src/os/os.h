@@ -76,6 +76,9 @@ long os_read_file(const char *path, char *buf, size_t size);
 /* The decimal number at the start of the text; 0 without one. */
 size_t os_parse_number(const char *text);
 
+/* The next range of a list such as "0-3,7"; false: there is none. */
+bool os_parse_range(const char **text, size_t *first, size_t *last);
+
 void os_refuse(enum os_refusal what);
 
 #endif

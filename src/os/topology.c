@@ -59,19 +59,12 @@ static size_t mask_count(const struct id_mask *mask)
 /* "0-3,7": false without a single number. */
 static bool mask_parse(const char *text, struct id_mask *mask)
 {
-	*mask = (struct id_mask){ { 0 } };
-	while (*text >= '0' && *text <= '9') {
-		size_t first = os_parse_number(text), last = first;
+	size_t first, last;
 
-		text += strspn(text, "0123456789");
-		if (*text == '-') {
-			last = os_parse_number(++text);
-			text += strspn(text, "0123456789");
-		}
+	*mask = (struct id_mask){ { 0 } };
+	while (os_parse_range(&text, &first, &last))
 		for (; first <= last && first < NODE_IDS; first++)
 			mask->bit[first / 64] |= 1UL << first % 64;
-		text += *text == ',';
-	}
 	return mask_count(mask) > 0;
 }
 

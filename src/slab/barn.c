@@ -4,85 +4,11 @@
 #include "slab/fault.h"
 
 /* What a barn keeps at most. */
-#define BARN_MIN_FULL	2		/* sheaves, however little used */
 #define BARN_MAX_FULL	128		/* sheaves */
 #define BARN_MAX_BYTES	(1UL << 20)	/* in full sheaves */
 #define BARN_MAX_EMPTY	16		/* sheaves */
 
 #define SWEEP_BATCH	64	/* slabs swept between two holds of the lock */
-
-/* 0: vm.key is odd and objects are aligned, so that no key is 0. */
-uint64_t sheaf_end;
-
-static struct barn barns_of_node_zero[NR_CLASSES];
-static struct barn *barns[MAX_NUMNODES];
-
-bool barn_init_node(int node)
-{
-	size_t size = sizeof(barns_of_node_zero);
-	struct barn *array = node ? meta_alloc(size) : barns_of_node_zero;
-
-	if (!array)
-		return false;
-	for (unsigned int class = 0; class < NR_CLASSES; class++) {
-		lock_init(&array[class].lock, LOCK_BARN);
-		list_init(&array[class].partial);
-		array[class].max_full = BARN_MIN_FULL;
-		array[class].class = (uint8_t)class;
-		array[class].node = (uint8_t)node;
-	}
-	/* Pairs with the acquire of who walks them all; who is of the node
-	 * finds it by its zone, which comes later. */
-	__atomic_store_n(&barns[node], array, __ATOMIC_RELEASE);
-	return true;
-}
-
-struct barn *barn_of(int node, unsigned int class)
-{
-	return &barns[node][class];
-}
-
-static size_t sheaf_bytes(size_t capacity)
-{
-	return sizeof(struct sheaf) + capacity * sizeof(void *);
-}
-
-struct sheaf *sheaf_alloc(size_t want)
-{
-	size_t size = (size_t)META_UNIT << meta_order(sheaf_bytes(want));
-	struct sheaf *sheaf = meta_alloc(size);
-
-	if (sheaf) {
-		sheaf->end = &sheaf_end;
-		sheaf->capacity = (uint16_t)((size - sizeof(*sheaf)) /
-					     sizeof(void *));
-	}
-	return sheaf;
-}
-
-void sheaf_free(struct sheaf *sheaf)
-{
-	meta_free(sheaf, sheaf_bytes(sheaf->capacity));
-}
-
-static struct sheaf *sheaf_pop(struct sheaf **stack, uint16_t *nr)
-{
-	struct sheaf *sheaf = *stack;
-
-	if (sheaf) {
-		*stack = sheaf->next;
-		/* Relaxed: read without the lock, as a hint. */
-		__atomic_store_n(nr, *nr - 1, __ATOMIC_RELAXED);
-	}
-	return sheaf;
-}
-
-static void sheaf_push(struct sheaf **stack, uint16_t *nr, struct sheaf *sheaf)
-{
-	sheaf->next = *stack;
-	*stack = sheaf;
-	__atomic_store_n(nr, *nr + 1, __ATOMIC_RELAXED);
-}
 
 /* True: the barn has it now. */
 static bool barn_push_empty(struct barn *barn, struct sheaf *empty)
@@ -172,13 +98,23 @@ static void barn_link(struct barn *barn, struct slab *slab, bool front)
 		list_add_head(&barn->partial, &slab->link);
 	else
 		list_add_tail(&barn->partial, &slab->link);
-	barn->nr_partial++;
+	__atomic_store_n(&barn->nr_partial, barn->nr_partial + 1,
+			 __ATOMIC_RELAXED);
 }
 
 static void barn_unlink(struct barn *barn, struct slab *slab)
 {
 	list_del(&slab->link);
-	barn->nr_partial--;
+	__atomic_store_n(&barn->nr_partial, barn->nr_partial - 1,
+			 __ATOMIC_RELAXED);
+}
+
+/* Back into the list of its barn, or into that of its new one. */
+static void barn_putback(struct barn *barn, struct slab *slab)
+{
+	slab->isolated = false;
+	barn->nr_unused += slab_is_unused(slab);
+	barn_link(barn, slab, false);
 }
 
 static size_t barn_take(struct barn *barn, void **out, size_t n)
@@ -206,9 +142,53 @@ static bool barn_grow(struct barn *barn, struct pcp *pcp, gfp_t gfp)
 	lock_acquire(&barn->lock);
 	if (!slab)
 		return false;
+	slab->barn = barn;
 	barn->nr_slabs++;
 	barn->nr_unused++;
 	barn_link(barn, slab, true);
+	return true;
+}
+
+/* A partial slab for another barn, if `keep` of them are left. It is in no
+ * list until it is there; what is freed meanwhile is put into it all the
+ * same. */
+static struct slab *barn_give(struct barn *barn, struct barn *to, size_t keep)
+{
+	struct slab *slab = NULL;
+
+	if (__atomic_load_n(&barn->nr_partial, __ATOMIC_RELAXED) <= keep)
+		return NULL;
+	lock_acquire(&barn->lock);
+	if (barn->nr_partial > keep) {
+		slab = list_entry(barn->partial.next, struct slab, link);
+		barn->nr_unused -= slab_is_unused(slab);
+		barn->nr_slabs--;
+		barn_unlink(barn, slab);
+		slab->isolated = true;
+		/* Pairs with the acquire in barn_switch. */
+		__atomic_store_n(&slab->barn, to, __ATOMIC_RELEASE);
+	}
+	lock_release(&barn->lock);
+	return slab;
+}
+
+/* Takes a slab from one of the node's other barns of the class. */
+static bool barn_steal(struct barn *barn, size_t keep)
+{
+	struct barn_set *set = barn_sets(barn->node);
+	struct slab *slab = NULL;
+
+	if (likely(!barn_set_next(set)))
+		return false;
+	lock_release(&barn->lock);
+	for (; set && !slab; set = barn_set_next(set))
+		if (&set->barn[barn->class] != barn)
+			slab = barn_give(&set->barn[barn->class], barn, keep);
+	lock_acquire(&barn->lock);
+	if (!slab)
+		return false;
+	barn->nr_slabs++;
+	barn_putback(barn, slab);
 	return true;
 }
 
@@ -221,7 +201,8 @@ size_t barn_refill(struct barn *barn, struct pcp *pcp, gfp_t gfp, void **out,
 	lock_acquire(&barn->lock);
 	got = barn_take(barn, out, n);
 	/* What the partial slabs had is enough for now, if it is anything. */
-	if (!got && barn_grow(barn, pcp, gfp))
+	if (!got && (barn_steal(barn, 1) || barn_grow(barn, pcp, gfp) ||
+		     barn_steal(barn, 0)))
 		got = barn_take(barn, out, n);
 	lock_release(&barn->lock);
 	return got;
@@ -266,14 +247,17 @@ static void slab_destroy_list(struct pcp *pcp, struct list *dead)
 /* Holds the lock of the slab's barn rather than that of `locked`. */
 static struct barn *barn_switch(struct barn *locked, const struct slab *slab)
 {
-	struct barn *barn = barn_of(slab->node, slab->class);
+	struct barn *barn;
 
-	if (barn == locked)
-		return barn;
-	if (locked)
-		lock_release(&locked->lock);
-	lock_acquire(&barn->lock);
-	return barn;
+	/* Another barn may take the slab while this one's lock is awaited. */
+	while ((barn = __atomic_load_n(&slab->barn, __ATOMIC_ACQUIRE)) !=
+	       locked) {
+		if (locked)
+			lock_release(&locked->lock);
+		lock_acquire(&barn->lock);
+		locked = barn;
+	}
+	return locked;
 }
 
 void barn_flush(struct pcp *pcp, void **objects, size_t n)
@@ -376,13 +360,6 @@ static size_t barn_isolate(struct barn *barn, struct slab **out, bool all)
 	return n;
 }
 
-static void barn_putback(struct barn *barn, struct slab *slab)
-{
-	slab->isolated = false;
-	barn->nr_unused += slab_is_unused(slab);
-	barn_link(barn, slab, false);
-}
-
 static void barn_sweep(struct barn *barn, bool all)
 {
 	struct slab *slab[SWEEP_BATCH];
@@ -435,34 +412,10 @@ static void barn_shrink(struct barn *barn, enum reclaim how)
 	slab_destroy_list(NULL, &dead);
 }
 
-struct barn *barn_next(const struct barn *barn)
-{
-	int node = barn ? barn->node : 0;
-
-	if (barn && barn->class < NR_CLASSES - 1)
-		return &barns[node][barn->class + 1];
-	for (node += barn != NULL; node < MAX_NUMNODES; node++) {
-		struct barn *array = __atomic_load_n(&barns[node],
-						     __ATOMIC_ACQUIRE);
-
-		if (array)
-			return array;
-	}
-	return NULL;
-}
-
 void barn_shrink_all(enum reclaim how)
 {
 	for_each_barn(barn)
 		barn_shrink(barn, how);
-}
-
-bool barn_fork(lock_fork_fn *lock_fork)
-{
-	for_each_barn(barn)
-		if (!lock_fork(&barn->lock))
-			return false;
-	return true;
 }
 
 void barn_validate(struct barn *barn)
@@ -475,7 +428,8 @@ void barn_validate(struct barn *barn)
 		struct slab *slab = list_entry(node, struct slab, link);
 
 		slab_validate(slab);
-		CHECK(slab->class == barn->class && !slab_is_full(slab));
+		CHECK(slab->barn == barn && slab->class == barn->class &&
+		      !slab_is_full(slab));
 		nr_partial++;
 		nr_unused += slab_is_unused(slab);
 	}

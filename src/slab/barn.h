@@ -1,6 +1,6 @@
 /*
- * barn - what the threads of a node share of one class: full and empty
- * sheaves, and the slabs that have objects left.
+ * barn - what the threads of a last-level cache share of one class: full and
+ * empty sheaves, and the slabs that have objects left.
  *
  * 1. A sheaf is an array of free objects. Threads exchange whole sheaves
  *    with the barn, so 100 objects change hands under one lock.
@@ -14,25 +14,19 @@
  *    visit: their free pages go back to the kernel, the slab stays.
  * 6. The lock protects the barn, its slabs and the sheaves in it. It is not
  *    held while pages are allocated or freed.
+ * 7. A node has a set of barns, one for each class, and one set more for each
+ *    further cache that its threads were seen at (barn_set.c). A barn whose
+ *    slabs are all full takes a partial one from the node's other barns
+ *    before it asks for pages, but leaves each of them its last one; without
+ *    memory also that. So each cache has at most one partial slab of a class
+ *    that others could use.
  */
 #ifndef ZBM_BARN_H
 #define ZBM_BARN_H
 
 #include "mm/vmscan.h"
+#include "slab/sheaf.h"
 #include "slab/slab.h"
-
-struct sheaf {
-	struct sheaf *next;
-	uint16_t capacity;
-	uint16_t nr;
-	void *end;	/* &sheaf_end: what a pop of nothing finds */
-	void *object[];
-};
-
-/* A word that is no object's key. */
-extern uint64_t sheaf_end;
-
-#define SHEAF_MIN_CAPACITY	5	/* objects: 64 bytes in all */
 
 struct barn {
 	alignas(CACHE_LINE) struct lock lock;
@@ -47,24 +41,43 @@ struct barn {
 	uint8_t node;
 	uint8_t sweep;		/* number of the sweep that is going on */
 	size_t nr_slabs;
-	size_t nr_partial;
+	size_t nr_partial;	/* also read without the lock, as a hint */
 };
 
-/* The node's barns, one for each class. False: no memory. */
+struct barn_set {
+	struct barn barn[NR_CLASSES];
+	struct barn_set *next;	/* of the node. Atomic */
+	int cache;		/* whose; ANY_CACHE: not yet known. Atomic */
+};
+
+#define ANY_CACHE	(-1)
+#define BARN_MIN_FULL	2	/* full sheaves that it may keep, at least */
+
+/* The node's first set. False: no memory. */
 bool barn_init_node(int node);
 
+/* The node's first set; the others follow. */
+struct barn_set *barn_sets(int node);
+struct barn_set *barn_set_next(const struct barn_set *set);
+
+/* The barns of a cache's threads on a node. Without memory for them, the
+ * node's first. By one caller at a time. */
+struct barn_set *barn_set_of(int node, int cache);
+
+static inline int barn_set_cache(const struct barn_set *set)
+{
+	return __atomic_load_n(&set->cache, __ATOMIC_RELAXED);
+}
+
+/* The one in the node's first set. */
 struct barn *barn_of(int node, unsigned int class);
 
-/* The one behind it, of all nodes; NULL: the first. */
-struct barn *barn_next(const struct barn *barn);
+/* The one behind it, of all sets and nodes; NULL: the first. */
+struct barn *barn_next(struct barn *barn);
 
 #define for_each_barn(barn) \
 	for (struct barn *barn = barn_next(NULL); barn; \
 	     barn = barn_next(barn))
-
-/* An empty sheaf for at least `want` objects; NULL without memory. */
-struct sheaf *sheaf_alloc(size_t want);
-void sheaf_free(struct sheaf *sheaf);
 
 /* A full sheaf for an empty one; NULL: none there, and `empty` is kept. */
 struct sheaf *barn_get_full(struct barn *barn, struct sheaf *empty);

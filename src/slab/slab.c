@@ -54,13 +54,12 @@ struct slab *slab_create(struct pcp *pcp, gfp_t gfp, unsigned int class,
 	list_init(&slab->link);
 	slab->pfn = page_to_pfn(page);
 	slab->class = (uint8_t)class;
-	slab->node = (uint8_t)node;
 	slab->nr_objects = sc->nr_objects;
 	slab->nr_free = sc->nr_objects;
 	slab->nr_asleep = (uint8_t)slab_pages(slab);
 	slab->stale = slab_stale_pages(page, slab_pages(slab));
 	bitmap_set_range(slab->free, 0, sc->nr_objects);
-	slab_set_words(slab, word_make_slab(slab->node, meta_handle(slab)));
+	slab_set_words(slab, word_make_slab(node, meta_handle(slab)));
 	return slab;
 }
 

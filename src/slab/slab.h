@@ -28,17 +28,20 @@
 #include "mm/pcp.h"
 #include "slab/size_class.h"
 
+struct barn;
+
 struct slab {
 	struct list link;	/* in its barn's partial list */
+	struct barn *barn;	/* atomic: changed under its lock */
 	uint32_t pfn;
 	uint8_t class;
-	uint8_t node;
 	uint16_t nr_objects;
 	uint16_t nr_free;
 	uint16_t seen_free;	/* nr_free at the last sweep */
 	uint8_t nr_asleep;	/* pages */
 	uint8_t sweep;		/* the last sweep that looked at it */
-	bool isolated;		/* off its list while it is swept */
+	bool isolated;		/* off its list: swept, or on its way to another
+				 * barn */
 	uint32_t stale;		/* pages asleep that may be resident, by bit */
 	alignas(64) uint64_t free[SLAB_MAX_OBJECTS / 64];
 };

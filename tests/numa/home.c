@@ -5,12 +5,14 @@
  *		 allocated, and allocates for the next
  *	one-way  one only allocates, another only frees
  *
+ * NUMA_ROUNDS in the environment is how often, 32 without it.
+ *
  * Afterwards memory has not grown, and what a thread is given is still of its
  * own node.
  */
 #include "local.h"
 
-enum { ROUNDS = 32, SAMPLE = 600, SETTLED = 10 };
+enum { SAMPLE = 600, SETTLED = 10 };
 
 struct member {
 	int k;
@@ -21,6 +23,7 @@ struct member {
 
 static struct member member[MAX_NODES];
 static int nr_members;
+static int nr_rounds = 32;
 static int batch;	/* objects that a member makes in a round */
 static pthread_barrier_t barrier;
 static size_t settled, highest;	/* resident bytes, between rounds */
@@ -115,7 +118,7 @@ static void *take_part(void *arg)
 	int round;
 
 	join_in(m, &blocks, &pages);
-	for (round = 0; round < ROUNDS; round++) {
+	for (round = 0; round < nr_rounds; round++) {
 		produce(m, round);
 		meet();
 		consume(before);
@@ -176,7 +179,7 @@ static void *only_allocate(void *arg)
 	int round;
 
 	numa_run_on(numa_cpu_node(m->k));
-	for (round = 0; round < ROUNDS; round++) {
+	for (round = 0; round < nr_rounds; round++) {
 		produce(m, round);
 		meet();
 		meet();
@@ -194,7 +197,7 @@ static void *only_free(void *arg)
 	int round;
 
 	join_in(m, &blocks, &pages);
-	for (round = 0; round < ROUNDS; round++) {
+	for (round = 0; round < nr_rounds; round++) {
 		meet();
 		consume(from);
 		meet();
@@ -230,6 +233,9 @@ int main(int argc, char **argv)
 {
 	hard_start(TIMEOUT);
 	numa_read();
+	if (getenv("NUMA_ROUNDS"))
+		nr_rounds = atoi(getenv("NUMA_ROUNDS"));
+	CHECK_OP(nr_rounds, >, SETTLED);
 	if (numa.nr_cpu < 2)
 		SKIP("one node with CPUs");
 	if (argc > 1 && !strcmp(argv[1], "one-way"))

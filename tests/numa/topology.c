@@ -1,8 +1,8 @@
 /*
  * topology - what `zbmalloc topology` prints against what the kernel says.
  *
- *	near    every node and what it has; distances; zonelists: self first,
- *		then by distance, nodes without CPUs last
+ *	near    every node and what it has; caches; distances; zonelists: self
+ *		first, then by distance, nodes without CPUs last
  *	far     tier=far: nodes without CPUs first, the nearest of them on top
  *
  * ZBM_COMMAND in the environment is the command.
@@ -18,8 +18,49 @@ static struct {
 	int distance[MAX_NODES][MAX_NODES];
 	int nr_zones[MAX_NODES];
 	int zone[MAX_NODES][MAX_NODES];	/* the node of each zone */
-	int nr_lists, nr_rows;
+	int nr_lists, nr_rows, nr_caches;
 } said;
+
+/* Of a CPU, as the kernel writes it; false: it does not say. */
+static bool cache_of(int cpu, char *text, size_t size)
+{
+	char path[96];
+	FILE *file;
+	bool known;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/cache/"
+		 "index3/shared_cpu_list", cpu);
+	file = fopen(path, "r");
+	known = file && fgets(text, (int)size, file);
+	if (file)
+		fclose(file);
+	return known;
+}
+
+/* A line of the cache of its first CPU. */
+static void check_cache(const char *cpus)
+{
+	char text[1024];
+
+	CHECK(cache_of(atoi(cpus), text, sizeof(text)));
+	CHECK(!strcmp(cpus, text));
+	said.nr_caches++;
+}
+
+/* How many caches there must be lines of: one for each, but none of a single
+ * one, nor where a CPU has one alone. */
+static int nr_caches(void)
+{
+	char text[1024];
+	int cpu, n = 0;
+
+	for (cpu = 0; cache_of(cpu, text, sizeof(text)); cpu++) {
+		if (!strpbrk(text, "-,"))
+			return 0;
+		n += atoi(text) == cpu;
+	}
+	return n > 1 ? n : 0;
+}
 
 /* The numbers that stand in a text, separated by anything. */
 static int numbers(const char *text, int *number)
@@ -74,6 +115,8 @@ static void parse_line(const char *line)
 		snprintf(said.mode, sizeof(said.mode), "%s", text);
 	} else if (sscanf(line, "node %d:", &id) == 1) {
 		parse_node(id, text);
+	} else if (!strncmp(line, "cache ", 6)) {
+		check_cache(text + strlen(" CPUs "));
 	} else if (!strncmp(line, "distances to:", 13)) {
 		said.nr_columns = numbers(text, said.column);
 	} else if (sscanf(line, "distances of %d:", &id) == 1) {
@@ -182,6 +225,7 @@ int main(int argc, char **argv)
 	}
 	run_command();
 	check_nodes();
+	CHECK_EQ(said.nr_caches, nr_caches());
 	if (numa.nr_memory == 1) {
 		CHECK(strstr(said.mode, "there is one node"));
 		CHECK_EQ(said.nr_lists + said.nr_rows, 0);

@@ -35,8 +35,8 @@ static inline struct barn *barn_for(size_t size)
 
 static inline void validate(void)
 {
-	for (unsigned int class = 0; class < NR_CLASSES; class++)
-		barn_validate(barn_of(0, class));
+	for_each_barn(barn)
+		barn_validate(barn);
 	pcp_validate(&pcp);
 	page_alloc_validate();
 }
@@ -46,9 +46,9 @@ static inline void finish(void)
 	validate();
 	barn_shrink_all(RECLAIM_ALL);
 	pcp_drain(&pcp, true);
-	for (unsigned int class = 0; class < NR_CLASSES; class++) {
-		assert_int_equal(barn_of(0, class)->nr_slabs, 0);
-		assert_int_equal(barn_of(0, class)->nr_full, 0);
+	for_each_barn(barn) {
+		assert_int_equal(barn->nr_slabs, 0);
+		assert_int_equal(barn->nr_full, 0);
 	}
 	assert_int_equal(world_used(), 0);
 	validate();

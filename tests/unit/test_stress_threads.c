@@ -8,7 +8,9 @@
  * 3. Every block is filled with bytes that follow from its address and size.
  *    Nothing may be lost: in the end all blocks are freed, and the counts
  *    say so.
- * 4. Made to run under ThreadSanitizer. ZBM_SEED, ZBM_SECONDS as always;
+ * 4. Once as the machine is, and once as if each CPU had a last-level cache of
+ *    its own, so that threads that move leave slabs to the others.
+ * 5. Made to run under ThreadSanitizer. ZBM_SEED, ZBM_SECONDS as always;
  *    with threads the seed does not repeat a run to the step.
  */
 #include "world.h"
@@ -17,6 +19,7 @@
 #include "malloc/malloc.h"
 #include "malloc/stats.h"
 #include "mm/vmscan.h"
+#include "os/llc.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -160,6 +163,13 @@ static void *worker(void *arg)
 	return NULL;
 }
 
+static void validate_class(unsigned int class)
+{
+	for_each_barn(barn)
+		if (barn->class == class)
+			barn_validate(barn);
+}
+
 static void keeper_step(uint64_t *seed, int null_fd)
 {
 	static struct figures figures;
@@ -182,8 +192,7 @@ static void keeper_step(uint64_t *seed, int null_fd)
 		page_alloc_validate();
 		break;
 	case 5:
-		barn_validate(barn_of(0, (unsigned int)world_below(
-						seed, NR_CLASSES)));
+		validate_class((unsigned int)world_below(seed, NR_CLASSES));
 		break;
 	default:
 		reclaim_tick(os_now_ms());
@@ -235,15 +244,15 @@ static void work_until(time_t end)
 		pthread_join(workers[i], NULL);
 }
 
-static void test_nothing_is_lost_between_threads(void **state)
+static void run_threads(void)
 {
 	struct figures figures;
 	pthread_t keeper_thread;
 
-	(void)state;
 	fprintf(stderr, "ZBM_SEED=%lu\n", first_seed);
+	stop = false;
 	CHECK(pthread_create(&keeper_thread, NULL, keeper, NULL) == 0);
-	work_until(time(NULL) + (time_t)world_number("ZBM_SECONDS", 5));
+	work_until(time(NULL) + (time_t)world_number("ZBM_SECONDS", 3));
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	pthread_join(keeper_thread, NULL);
 	empty_ring();
@@ -262,10 +271,27 @@ static void test_nothing_is_lost_between_threads(void **state)
 	heap_validate();
 }
 
+static void test_nothing_is_lost_between_threads(void **state)
+{
+	(void)state;
+	run_threads();
+}
+
+static void test_nothing_is_lost_between_caches(void **state)
+{
+	(void)state;
+	for (size_t cpu = 0; cpu < LLC_CPUS; cpu++)
+		llc.of_cpu[cpu] = (uint8_t)(1 + cpu % 4);
+	__atomic_store_n(&llc.nr, 4, __ATOMIC_RELEASE);
+	run_threads();
+	assert_non_null(barn_set_next(barn_sets(0)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_is_lost_between_threads),
+		cmocka_unit_test(test_nothing_is_lost_between_caches),
 	};
 
 	setenv("ZBMALLOC_OPTIONS", "decay_ms=10", 0);

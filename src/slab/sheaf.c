@@ -1,0 +1,28 @@
+#include "slab/sheaf.h"
+#include "mm/meta.h"
+
+/* 0: vm.key is odd and objects are aligned, so that no key is 0. */
+uint64_t sheaf_end;
+
+static size_t sheaf_bytes(size_t capacity)
+{
+	return sizeof(struct sheaf) + capacity * sizeof(void *);
+}
+
+struct sheaf *sheaf_alloc(size_t want)
+{
+	size_t size = (size_t)META_UNIT << meta_order(sheaf_bytes(want));
+	struct sheaf *sheaf = meta_alloc(size);
+
+	if (sheaf) {
+		sheaf->end = &sheaf_end;
+		sheaf->capacity = (uint16_t)((size - sizeof(*sheaf)) /
+					     sizeof(void *));
+	}
+	return sheaf;
+}
+
+void sheaf_free(struct sheaf *sheaf)
+{
+	meta_free(sheaf, sheaf_bytes(sheaf->capacity));
+}

@@ -1,0 +1,47 @@
+/*
+ * sheaf - an array of free objects of one class, which changes hands as a
+ * whole: between the bins of threads and the barns.
+ */
+#ifndef ZBM_SHEAF_H
+#define ZBM_SHEAF_H
+
+#include "base/base.h"
+
+struct sheaf {
+	struct sheaf *next;
+	uint16_t capacity;
+	uint16_t nr;
+	void *end;	/* &sheaf_end: what a pop of nothing finds */
+	void *object[];
+};
+
+/* A word that is no object's key. */
+extern uint64_t sheaf_end;
+
+#define SHEAF_MIN_CAPACITY	5	/* objects: 64 bytes in all */
+
+/* An empty sheaf for at least `want` objects; NULL without memory. */
+struct sheaf *sheaf_alloc(size_t want);
+void sheaf_free(struct sheaf *sheaf);
+
+/* A stack of sheaves; its count may be read without the lock, as a hint. */
+static inline struct sheaf *sheaf_pop(struct sheaf **stack, uint16_t *nr)
+{
+	struct sheaf *sheaf = *stack;
+
+	if (sheaf) {
+		*stack = sheaf->next;
+		__atomic_store_n(nr, *nr - 1, __ATOMIC_RELAXED);
+	}
+	return sheaf;
+}
+
+static inline void sheaf_push(struct sheaf **stack, uint16_t *nr,
+			      struct sheaf *sheaf)
+{
+	sheaf->next = *stack;
+	*stack = sheaf;
+	__atomic_store_n(nr, *nr + 1, __ATOMIC_RELAXED);
+}
+
+#endif
