@@ -110,9 +110,9 @@ static void step_exchange(void)
 
 	sheaf->nr = STACK;
 	for (size_t i = 0; i < PAIRS; i++) {
-		if (!barn_put_full(barn, sheaf))
+		if (!barn_put_full(barn, 0, sheaf))
 			abort();
-		sheaf = need(barn_get_full(barn, NULL));
+		sheaf = need(barn_get_full(barn, 0, NULL));
 	}
 	sheaf_free(sheaf);
 }
@@ -147,7 +147,7 @@ static void refill(void)
 {
 	for (size_t i = 0; i < NR_STACKS; i++)
 		for (size_t n = 0; n < stack_size; )
-			n += barn_refill(barn, pcp, GFP_USER,
+			n += barn_refill(barn, 0, pcp, GFP_USER,
 					 stacks[i] + n, stack_size - n);
 }
 
@@ -382,8 +382,8 @@ static void bounce_exchange(int self)
 	for (size_t i = 0; i < NR_BOUNCES; i++) {
 		wait_turn(self);
 		if (!sheaf)
-			sheaf = need(barn_get_full(barn, NULL));
-		else if (barn_put_full(barn, sheaf))
+			sheaf = need(barn_get_full(barn, 0, NULL));
+		else if (barn_put_full(barn, 0, sheaf))
 			sheaf = NULL;
 		else
 			abort();

@@ -25,10 +25,11 @@ GROUP = 4
 
 LOCK_SPINS = 100        # src/base/lock.c
 MISSES_TO_GROW = 4      # src/heap/thread_heap.h
-BARN_MIN_FULL, BARN_MAX_FULL = 2, 128       # src/slab/barn.c
-BARN_MAX_BYTES, BARN_MAX_EMPTY = 1 << 20, 16
+BARN_MIN_FULL, BARN_MAX_FULL = 2, 512       # src/slab/barn.c
+BARN_MAX_BYTES, BARN_MAX_EMPTY = 4 << 20, 16
+BARN_LANES = 4          # src/slab/barn.h
 PCP_BATCH, PCP_MAX_HIGH = 32, 128           # pages; src/mm/pcp.h
-SHEAF_HEAD = 24         # bytes; src/slab/barn.h
+SHEAF_HEAD = 24         # bytes; src/slab/sheaf.h
 SURPLUS_WANT = 16       # src/heap/heap.c
 
 JITTER = (0.9, 1.1)     # of time: else two threads keep in step for ever
@@ -82,6 +83,15 @@ class Barn(Lock):
         self.overflowed = False
         self.partial = 0.0      # objects that slabs have left
         self.flusher = thread
+
+    def pop_full(self, me):
+        """The last one of the thread's lane, else of any."""
+        if not self.full:
+            return 0, me
+        lane = me.number % BARN_LANES
+        place = next((i for i in reversed(range(len(self.full)))
+            if self.full[i][1].number % BARN_LANES == lane), -1)
+        return self.full.pop(place)
 
 
 class Bin:
@@ -236,7 +246,7 @@ class Simulation:
             return 0
         yield from self.acquire(barn, me)
         yield self.costs.exchange
-        got, filler = barn.full.pop() if barn.full else (0, me)
+        got, filler = barn.pop_full(me)
         if got:
             barn.nr_empty = min(barn.nr_empty + 1, BARN_MAX_EMPTY)
         elif barn.overflowed:

@@ -10,6 +10,10 @@
 /* Objects in a sheaf that is flushed as fast as it fills. */
 #define SURPLUS_WANT	16
 
+/* Slow paths between two looks at whose objects a bin reuses. Odd, for most
+ * programs repeat themselves after an even number. */
+#define FOREIGN_PERIOD	17
+
 static inline struct heap *heap_tick(struct heap *heap)
 {
 	uint64_t now;
@@ -68,10 +72,38 @@ static inline size_t heap_refill(struct heap *heap, struct bin *bin,
 				 void **out, size_t n)
 {
 	if (likely(topology.max_nodes == 1))
-		return barn_refill(heap_barn(heap, bin), &heap->pcp, GFP_USER,
-				   out, n);
-	return heap_refill_near(&heap->pcp, heap_refill_node(heap),
+		return barn_refill(heap_barn(heap, bin), heap->number,
+				   &heap->pcp, GFP_USER, out, n);
+	return heap_refill_near(heap, &heap->pcp, heap_refill_node(heap),
 				heap_barn(heap, bin), out, n);
+}
+
+/*
+ * Main is what this thread has freed. Objects of slabs that serve another heap
+ * go home, now and then: a piece of a line that others write to would be handed
+ * out here again and again.
+ */
+static never_inline void bin_send_home(struct heap *heap, struct bin *bin)
+{
+	void **at = bin->main_lo, **top = bin->main_top;
+	void *away[SHEAF_MAX_OBJECTS];
+	size_t n = 0;
+
+	for (void **object = at; object < top; object++)
+		if (barn_is_foreign(*object, heap->number))
+			away[n++] = *object;
+		else
+			*at++ = *object;
+	bin->main_top = at;
+	bin->main_given -= (uint16_t)n;
+	barn_flush(&heap->pcp, away, n);
+}
+
+static bool bin_shares_lines(const struct heap *heap, const struct bin *bin)
+{
+	return unlikely(heap->ticks % FOREIGN_PERIOD == 0) &&
+	       class_group(bin->class) > 1 &&
+	       __atomic_load_n(&registry.nr_heaps, __ATOMIC_RELAXED) > 1;
 }
 
 /* The empty spare has become too small for what the bin wants. */
@@ -81,7 +113,7 @@ static void bin_fit_spare(struct heap *heap, struct bin *bin)
 
 	if (!old || old->capacity >= bin->want)
 		return;
-	fit = barn_get_empty(heap_barn(heap, bin), bin->want);
+	fit = barn_get_empty(heap_barn(heap, bin), heap->number, bin->want);
 	if (!fit)
 		return;
 	bin_set_spare(heap, bin, fit, 0);
@@ -107,7 +139,7 @@ static bool bin_refill(struct heap *heap, struct bin *bin)
 	struct sheaf *main = bin_main(bin), *full;
 	size_t n;
 
-	full = barn_get_full(barn, main);
+	full = barn_get_full(barn, heap->number, main);
 	if (full) {
 		bin_set_main(heap, bin, full, full->nr);
 		return true;
@@ -116,7 +148,7 @@ static bool bin_refill(struct heap *heap, struct bin *bin)
 		bin_set_main(heap, bin, NULL, 0);
 		if (main)
 			sheaf_free(main);
-		main = barn_get_empty(barn, bin->want);
+		main = barn_get_empty(barn, heap->number, bin->want);
 		if (!main)
 			return false;
 	}
@@ -150,6 +182,8 @@ void *heap_alloc_small(unsigned int class)
 	bin = heap_bin(heap, class_bin(class));
 	if (bin_main_count(bin) == 0 && bin_spare_count(bin)) {
 		bin_swap(heap, bin);
+		if (bin_shares_lines(heap, bin))
+			bin_send_home(heap, bin);
 		bin_want_more(bin);
 		bin_fit_spare(heap, bin);
 	}
@@ -168,14 +202,16 @@ void *heap_alloc_small(unsigned int class)
 void *heap_alloc_small_node(unsigned int class, int node)
 {
 	struct heap *heap = heap_enter();
+	struct barn *barn;
 	void *p = NULL;
 
 	if (!heap)
 		return NULL;
 	heap = heap_tick_pages(heap);
-	if (barn_refill(barn_of(node, class), NULL, GFP_USER | GFP_NORETRY,
-			&p, 1) ||
-	    heap_refill_near(NULL, node, barn_of(node, class), &p, 1)) {
+	barn = barn_of(node, class);
+	if (barn_refill(barn, heap->number, NULL, GFP_USER | GFP_NORETRY, &p,
+			1) ||
+	    heap_refill_near(heap, NULL, node, barn, &p, 1)) {
 		*(uint64_t *)p = 0;
 		heap->nr_alloc[class]++;
 	}
@@ -215,18 +251,17 @@ static bool bin_make_room(struct heap *heap, struct bin *bin)
 		bin_swap(heap, bin);
 		return true;
 	}
-	if (!spare) {
-		bin_set_spare(heap, bin, barn_get_empty(barn, bin->want), 0);
-		return bin->spare;
+	if (spare) {
+		spare->nr = (uint16_t)bin_spare_count(bin);
+		if (!barn_put_full(barn, heap->number, spare)) {
+			bin_flush_surplus(heap, bin);
+			return true;
+		}
+		bin_want_more(bin);
 	}
-	spare->nr = (uint16_t)bin_spare_count(bin);
-	if (!barn_put_full(barn, spare)) {
-		bin_flush_surplus(heap, bin);
-		return true;
-	}
-	bin_want_more(bin);
-	bin_set_spare(heap, bin, barn_get_empty(barn, bin->want), 0);
-	return bin->spare;
+	spare = barn_get_empty(barn, heap->number, bin->want);
+	bin_set_spare(heap, bin, spare, 0);
+	return spare;
 }
 
 void heap_free_small(uint64_t word, void *p)
@@ -302,7 +337,7 @@ static void run_bin_make_room(struct heap *heap, struct bin *bin)
 
 	if (main) {
 		main->nr = (uint16_t)n;
-		if (!barn_put_full(barn, main)) {
+		if (!barn_put_full(barn, heap->number, main)) {
 			barn_flush_runs(&heap->pcp, main->object, half);
 			memmove(main->object, main->object + half,
 				(n - half) * sizeof(void *));
@@ -312,7 +347,7 @@ static void run_bin_make_room(struct heap *heap, struct bin *bin)
 		}
 		heap->cached_runs -= n * size;
 	}
-	run_bin_set(bin, barn_get_empty(barn,
+	run_bin_set(bin, barn_get_empty(barn, heap->number,
 					size_classes[bin->class].sheaf_max), 0);
 }
 
@@ -376,7 +411,7 @@ void heap_free_pages(struct page *page, size_t n)
 /* Main is empty: a full sheaf of the barn's takes its place. */
 static void run_bin_refill(struct heap *heap, struct bin *bin)
 {
-	struct sheaf *full = barn_get_full(heap_barn(heap, bin),
+	struct sheaf *full = barn_get_full(heap_barn(heap, bin), heap->number,
 					   bin_main(bin));
 
 	if (!full)

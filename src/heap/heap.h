@@ -60,6 +60,7 @@ struct heap {
 	uint16_t bin_of_size[LOOKUP_MAX / MIN_ALIGN + 1];
 	int node;
 	struct barn_set *barns;		/* of the cache that it was seen at */
+	uint8_t number;			/* by which they know it */
 	int near;			/* node whose zonelist it walks */
 	int next_node;			/* numa=interleave: of the next refill */
 	unsigned int away;		/* looks at which it ran elsewhere */

@@ -86,17 +86,13 @@ static void heap_add(struct heap *heap)
 	lock_acquire(&registry.lock);
 	heap->state = HEAP_OWNED;
 	heap->owner = lock_self();
+	heap->number = (uint8_t)registry.nr_heaps;
 	heap->next = registry.heaps;
 	registry.heaps = heap;
 	/* Relaxed: read without the lock, as a hint. */
 	__atomic_store_n(&registry.nr_heaps, registry.nr_heaps + 1,
 			 __ATOMIC_RELAXED);
 	lock_release(&registry.lock);
-}
-
-bool heap_is_shared(const struct heap *heap)
-{
-	return heap == __atomic_load_n(&registry.shared, __ATOMIC_RELAXED);
 }
 
 /*

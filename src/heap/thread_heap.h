@@ -32,7 +32,11 @@ extern struct heap_registry registry;
 
 struct heap *heap_enter_slow(void);
 void heap_leave_shared(void);
-bool heap_is_shared(const struct heap *heap);
+
+static inline bool heap_is_shared(const struct heap *heap)
+{
+	return heap == __atomic_load_n(&registry.shared, __ATOMIC_RELAXED);
+}
 
 /* The thread's heap; or the shared one, locked; NULL: not even that. */
 static inline struct heap *heap_enter(void)
@@ -83,8 +87,8 @@ struct barn_set *heap_barns_here(int node);
 
 /* Objects of slabs, of the first node in this one's zonelist that has any;
  * `barn` is asked as the one of its node. */
-size_t heap_refill_near(struct pcp *pcp, int node, struct barn *barn,
-			void **out, size_t n);
+size_t heap_refill_near(const struct heap *heap, struct pcp *pcp, int node,
+			struct barn *barn, void **out, size_t n);
 
 /* Which node the next refill is from. */
 int heap_refill_node(struct heap *heap);

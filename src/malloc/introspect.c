@@ -51,7 +51,7 @@ static void gather_barn(struct class_figures *class, struct barn *barn)
 {
 	lock_acquire(&barn->lock);
 	class->nr_slabs += barn->nr_slabs;
-	for (struct sheaf *sheaf = barn->full; sheaf; sheaf = sheaf->next)
+	for_each_sheaf(sheaf, barn->full)
 		class->nr_cached += sheaf->nr;
 	lock_release(&barn->lock);
 }

@@ -10,6 +10,9 @@
  * 4. As many full sheaves are kept as turned out to be of use: the barn may
  *    have twice as many when it is asked in vain for one after it refused
  *    one; and fewer by those that lay unused between two reclaims.
+ *    They and the empty ones lie in lanes, of which each heap has one, by its
+ *    number: what a thread has freed is in the cache of its CPU, and it gets
+ *    that back first.
  * 5. Reclaim sweeps slabs whose free objects have not changed since its last
  *    visit: their free pages go back to the kernel, the slab stays.
  * 6. The lock protects the barn, its slabs and the sheaves in it. It is not
@@ -28,21 +31,31 @@
 #include "slab/sheaf.h"
 #include "slab/slab.h"
 
+#define BARN_LANES	4
+
 struct barn {
+	/* a line: what an exchange of sheaves reads and writes */
 	alignas(CACHE_LINE) struct lock lock;
-	struct list partial;
-	struct sheaf *full, *empty;
+	struct sheaf *full[BARN_LANES];
 	uint16_t nr_full, nr_empty;
 	uint16_t low_full;	/* fewest full since the last reclaim */
 	uint16_t max_full;	/* rule 4 */
 	bool overflowed;	/* one was refused since max_full was raised */
-	uint16_t nr_unused;	/* slabs in `partial` without objects in use */
 	uint8_t class;
 	uint8_t node;
 	uint8_t sweep;		/* number of the sweep that is going on */
+	struct sheaf *empty[BARN_LANES];
+	struct list partial[BARN_LANES];
 	size_t nr_slabs;
 	size_t nr_partial;	/* also read without the lock, as a hint */
+	uint16_t nr_unused;	/* slabs in `partial` without objects in use */
 };
+
+static_assert(offsetof(struct barn, empty) <= CACHE_LINE, "one line");
+
+#define for_each_sheaf(at, lanes) \
+	for (size_t lane_ = 0; lane_ < BARN_LANES; lane_++) \
+		for (struct sheaf *at = (lanes)[lane_]; at; at = at->next)
 
 struct barn_set {
 	struct barn barn[NR_CLASSES];
@@ -79,20 +92,26 @@ struct barn *barn_next(struct barn *barn);
 	for (struct barn *barn = barn_next(NULL); barn; \
 	     barn = barn_next(barn))
 
-/* A full sheaf for an empty one; NULL: none there, and `empty` is kept. */
-struct sheaf *barn_get_full(struct barn *barn, struct sheaf *empty);
+/* A full sheaf for an empty one, of the heap's lane if it has one; NULL: none
+ * there, and `empty` is kept. */
+struct sheaf *barn_get_full(struct barn *barn, uint8_t heap,
+			    struct sheaf *empty);
 
 /* Takes a full sheaf if there is room; false: the caller keeps it. */
-bool barn_put_full(struct barn *barn, struct sheaf *full);
+bool barn_put_full(struct barn *barn, uint8_t heap, struct sheaf *full);
 
 /* An empty sheaf that lies in the barn, or a new one. */
-struct sheaf *barn_get_empty(struct barn *barn, size_t want);
+struct sheaf *barn_get_empty(struct barn *barn, uint8_t heap, size_t want);
 
 /* Fills out[0..n) with objects of slabs, small classes only; how many. It
  * is less than n only without memory, or when n spans many slabs. A new slab's
  * pages are asked for with these flags, and are of the barn's node. */
-size_t barn_refill(struct barn *barn, struct pcp *pcp, gfp_t gfp, void **out,
-		   size_t n);
+size_t barn_refill(struct barn *barn, uint8_t heap, struct pcp *pcp, gfp_t gfp,
+		   void **out, size_t n);
+
+/* The object was last taken from its slab by another heap than this. A hint:
+ * what a heap freed may be its own although others share the slab. */
+bool barn_is_foreign(const void *object, uint8_t heap);
 
 /* Gives n small objects of any node and class back to their slabs. Aborts
  * on one that its slab has already. */

@@ -15,7 +15,8 @@ static void barn_set_init(struct barn_set *set, int node, int cache)
 		struct barn *barn = &set->barn[class];
 
 		lock_init(&barn->lock, LOCK_BARN);
-		list_init(&barn->partial);
+		for (size_t lane = 0; lane < BARN_LANES; lane++)
+			list_init(&barn->partial[lane]);
 		barn->max_full = BARN_MIN_FULL;
 		barn->class = (uint8_t)class;
 		barn->node = (uint8_t)node;

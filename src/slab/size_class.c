@@ -39,7 +39,7 @@ static unsigned int slab_order(size_t size)
 static unsigned int sheaf_max(size_t size)
 {
 	if (size <= 512)
-		return 125;
+		return SHEAF_MAX_OBJECTS;
 	if (size <= 4096)
 		return 13;
 	/* The bytes that a thread may cache of runs are bounded besides. */

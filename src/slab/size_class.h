@@ -24,6 +24,7 @@
 
 #define SLAB_MAX_ORDER		5
 #define SLAB_MAX_OBJECTS	512
+#define SHEAF_MAX_OBJECTS	125	/* 1 KiB with its header */
 
 struct size_class {
 	uint32_t size;		/* bytes */

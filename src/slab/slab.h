@@ -40,6 +40,7 @@ struct slab {
 	uint16_t seen_free;	/* nr_free at the last sweep */
 	uint8_t nr_asleep;	/* pages */
 	uint8_t sweep;		/* the last sweep that looked at it */
+	uint8_t taker;		/* heap that was last served from it. Atomic */
 	bool isolated;		/* off its list: swept, or on its way to another
 				 * barn */
 	uint32_t stale;		/* pages asleep that may be resident, by bit */

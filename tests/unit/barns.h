@@ -59,7 +59,7 @@ static inline void refill(struct barn *barn, size_t from, size_t to)
 	size_t size = size_classes[barn->class].size;
 
 	while (from < to) {
-		size_t got = barn_refill(barn, &pcp, GFP_USER, objects + from,
+		size_t got = barn_refill(barn, 0, &pcp, GFP_USER, objects + from,
 					 to - from);
 
 		assert_true(got > 0 && got <= to - from);
@@ -90,7 +90,7 @@ static inline struct sheaf *full_sheaf(struct barn *barn, size_t n)
 	assert_non_null(sheaf);
 	assert_true(sheaf->capacity >= n);
 	while (sheaf->nr < n)
-		sheaf->nr += (uint16_t)barn_refill(barn, &pcp, GFP_USER,
+		sheaf->nr += (uint16_t)barn_refill(barn, 0, &pcp, GFP_USER,
 						   sheaf->object + sheaf->nr,
 						   n - sheaf->nr);
 	return sheaf;

@@ -201,7 +201,7 @@ static void test_the_last_one_is_taken_when_there_are_no_pages(void **state)
 	assert_ptr_equal(barn_with(objects[1]), two);
 	assert_ptr_equal(barn_with(objects[0]), two);
 	assert_int_equal(one->nr_slabs, 0);
-	assert_int_equal(barn_refill(two, &pcp, GFP_USER, objects + MANY - 1,
+	assert_int_equal(barn_refill(two, 0, &pcp, GFP_USER, objects + MANY - 1,
 				     1), 0);
 	return_all(return_page);
 	flush(0, per_slab);

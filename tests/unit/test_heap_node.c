@@ -123,7 +123,7 @@ static void test_what_is_freed_elsewhere_goes_home(void **state)
 	}
 	assert_int_equal(nr_live(class), 0);
 	assert_true(home->nr_full > 0);
-	for (struct sheaf *sheaf = home->full; sheaf; sheaf = sheaf->next)
+	for_each_sheaf(sheaf, home->full)
 		for (size_t i = 0; i < sheaf->nr; i++)
 			assert_int_equal(node_of(sheaf->object[i]), 2);
 	/* But there. */

@@ -8,6 +8,7 @@
 
 #include "malloc/introspect.h"
 #include "malloc/stats.h"
+#include "slab/barn_list.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -169,14 +170,10 @@ static void test_another_thread_s_blocks_are_seen_and_may_be_freed(void **state)
 /* Objects that slabs have and nobody else: counted in the lists. */
 static size_t count_in_slabs(struct barn *barn)
 {
-	struct list *node;
 	size_t n = 0;
 
-	list_for_each(node, &barn->partial) {
-		struct slab *slab = list_entry(node, struct slab, link);
-
+	for_each_partial(slab, barn)
 		n += slab->nr_free;
-	}
 	return n;
 }
 

@@ -1,0 +1,131 @@
+/*
+ * barn_reclaim - a barn gives back what lies unused: full sheaves, slabs, and
+ * pages of slabs that are partly in use.
+ */
+#include "os/os.h"
+#include "slab/barn_list.h"
+
+#define SWEEP_BATCH	64	/* slabs swept between two holds of the lock */
+
+/* Takes `n` sheaves out. */
+static struct sheaf *lanes_detach(struct sheaf **lanes, uint16_t *nr, size_t n)
+{
+	struct sheaf *list = NULL, *sheaf;
+	uint16_t count = 0;
+
+	/* From all lanes in turn. */
+	while (n-- && (sheaf = lanes_pop(lanes, nr, (unsigned int)n)))
+		sheaf_push(&list, &count, sheaf);
+	return list;
+}
+
+static void barn_detach_unused(struct barn *barn, struct list *dead)
+{
+	for_each_partial(slab, barn) {
+		if (!slab_is_unused(slab))
+			continue;
+		barn->nr_unused--;
+		barn->nr_slabs--;
+		barn_unlink(barn, slab);
+		list_add_tail(dead, &slab->link);
+	}
+}
+
+/* Worth a look: it could give back a page, and lay still since the last
+ * time. */
+static bool slab_wants_sweep(struct barn *barn, struct slab *slab, bool all)
+{
+	size_t bytes = (size_t)slab->nr_free * size_classes[slab->class].size;
+	bool still = all || slab->seen_free == slab->nr_free;
+
+	slab->sweep = barn->sweep;
+	slab->seen_free = slab->nr_free;
+	return still && bytes >= PAGE_SIZE;
+}
+
+/* Up to SWEEP_BATCH partial slabs for the sweep; how many. */
+static size_t barn_isolate(struct barn *barn, struct slab **out, bool all)
+{
+	size_t n = 0;
+
+	for_each_partial(slab, barn) {
+		if (slab->sweep == barn->sweep || slab_is_unused(slab) ||
+		    !slab_wants_sweep(barn, slab, all))
+			continue;
+		barn_unlink(barn, slab);
+		slab->isolated = true;
+		out[n++] = slab;
+		if (n == SWEEP_BATCH)
+			return n;
+	}
+	return n;
+}
+
+static void barn_sweep(struct barn *barn, bool all)
+{
+	struct slab *slab[SWEEP_BATCH];
+	size_t n;
+
+	if (!class_is_small(barn->class) || os.page_size != PAGE_SIZE)
+		return;
+	lock_acquire(&barn->lock);
+	barn->sweep++;
+	while ((n = barn_isolate(barn, slab, all))) {
+		lock_release(&barn->lock);
+		for (size_t i = 0; i < n; i++)
+			slab_sweep(slab[i]);
+		lock_acquire(&barn->lock);
+		while (n)
+			barn_putback(barn, slab[--n]);
+	}
+	lock_release(&barn->lock);
+}
+
+static void sheaf_free_list(struct sheaf *sheaf)
+{
+	for (struct sheaf *next; sheaf; sheaf = next) {
+		next = sheaf->next;
+		sheaf_free(sheaf);
+	}
+}
+
+static void barn_shrink(struct barn *barn, enum reclaim how)
+{
+	struct sheaf *full, *empty = NULL;
+	struct list dead;
+
+	lock_acquire(&barn->lock);
+	full = lanes_detach(barn->full, &barn->nr_full,
+			    reclaim_is_total(how) ? barn->nr_full :
+						    barn->low_full);
+	lock_release(&barn->lock);
+	for (struct sheaf *sheaf = full; sheaf; sheaf = sheaf->next)
+		if (class_is_small(barn->class))
+			barn_flush(NULL, sheaf->object, sheaf->nr);
+		else
+			barn_flush_runs(NULL, sheaf->object, sheaf->nr);
+	sheaf_free_list(full);
+
+	if (reclaim_purges(how))
+		barn_sweep(barn, how == RECLAIM_ALL);
+
+	list_init(&dead);
+	lock_acquire(&barn->lock);
+	barn->max_full = (uint16_t)max(barn->max_full - barn->low_full,
+				       BARN_MIN_FULL);
+	barn->low_full = barn->nr_full;
+	if (barn->nr_empty > barn_max_empty(barn))
+		empty = lanes_detach(barn->empty, &barn->nr_empty,
+				     barn->nr_empty - barn_max_empty(barn));
+	if (barn->nr_unused)
+		barn_detach_unused(barn, &dead);
+	lock_release(&barn->lock);
+	sheaf_free_list(empty);
+	slab_destroy_list(NULL, &dead);
+}
+
+void barn_shrink_all(enum reclaim how)
+{
+	for_each_barn(barn)
+		barn_shrink(barn, how);
+}

@@ -1,0 +1,101 @@
+/*
+ * test_heap_foreign - what a thread frees of another's slabs is not what it
+ * is given for ever.
+ */
+#include "heaps.h"
+
+#include "heap/thread_heap.h"
+#include "malloc/malloc.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#define SIZE	16	/* bytes: four in a line */
+#define DEALT	32	/* objects from the first thread to the second */
+#define LIVE	4	/* objects of a turn */
+#define TURNS	10000
+
+static void *dealt[DEALT];
+static size_t nr_foreign[2];	/* of those given in each half of the turns */
+
+static bool is_dealt(const void *p)
+{
+	for (size_t i = 0; i < DEALT; i++)
+		if (dealt[i] == p)
+			return true;
+	return false;
+}
+
+static void take_turn(size_t *foreign)
+{
+	void *mine[LIVE];
+
+	for (size_t i = 0; i < LIVE; i++) {
+		mine[i] = mem_malloc(SIZE);
+		*foreign += is_dealt(mine[i]);
+	}
+	for (size_t i = 0; i < LIVE; i++)
+		mem_free(mine[i]);
+}
+
+static void *use_dealt(void *unused)
+{
+	/* Slabs of its own first. */
+	take_turn(&(size_t){ 0 });
+	for (size_t i = 0; i < DEALT; i++)
+		mem_free(dealt[i]);
+	for (size_t i = 0; i < TURNS; i++)
+		take_turn(&nr_foreign[i >= TURNS / 2]);
+	return unused;
+}
+
+static void test_foreign_objects_go_home(void **state)
+{
+	static void *others[MIN_ALIGN * 1024];
+	pthread_t thread;
+
+	(void)state;
+	for (size_t i = 0; i < DEALT; i++)
+		dealt[i] = mem_malloc(SIZE);
+	assert_int_equal(pthread_create(&thread, NULL, use_dealt, NULL), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	/* At first they were handed out again. */
+	assert_true(nr_foreign[0] > 0);
+	assert_int_equal(nr_foreign[1], 0);
+	heap_validate();
+	/* Home is where they are to be had. */
+	for (size_t i = 0; i < array_size(others); i++)
+		others[i] = mem_malloc(SIZE);
+	for (size_t i = 0; i < array_size(others); i++) {
+		nr_foreign[0] += is_dealt(others[i]);
+		mem_free(others[i]);
+	}
+	heap_validate();
+}
+
+static void test_counts_are_right(void **state)
+{
+	unsigned int class = size_class_of(SIZE);
+	struct heap_counts counts;
+
+	(void)state;
+	heap_flush();
+	heap_count(&counts);
+	assert_int_equal(counts.nr_alloc[class], counts.nr_free[class]);
+	assert_int_equal(counts.nr_cached[class], 0);
+	for_each_barn(barn)
+		if (barn->class == class)
+			assert_true(barn->nr_full * (size_t)SIZE < 1 << 20);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_foreign_objects_go_home),
+		cmocka_unit_test(test_counts_are_right),
+	};
+
+	return cmocka_run_group_tests(tests, start, NULL);
+}
