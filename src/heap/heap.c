@@ -99,7 +99,7 @@ static never_inline void bin_send_home(struct heap *heap, struct bin *bin)
 	barn_flush(&heap->pcp, away, n);
 }
 
-static bool bin_shares_lines(const struct heap *heap, const struct bin *bin)
+static bool bin_look_is_due(const struct heap *heap, const struct bin *bin)
 {
 	return unlikely(heap->ticks % FOREIGN_PERIOD == 0) &&
 	       class_group(bin->class) > 1 &&
@@ -182,7 +182,7 @@ void *heap_alloc_small(unsigned int class)
 	bin = heap_bin(heap, class_bin(class));
 	if (bin_main_count(bin) == 0 && bin_spare_count(bin)) {
 		bin_swap(heap, bin);
-		if (bin_shares_lines(heap, bin))
+		if (bin_look_is_due(heap, bin))
 			bin_send_home(heap, bin);
 		bin_want_more(bin);
 		bin_fit_spare(heap, bin);

@@ -22,7 +22,8 @@
  *    slabs are all full takes a partial one from the node's other barns
  *    before it asks for pages, but leaves each of them its last one; without
  *    memory also that. So each cache has at most one partial slab of a class
- *    that others could use.
+ *    that others could use. Lanes do the same with partial slabs among
+ *    themselves (barn_list.h).
  */
 #ifndef ZBM_BARN_H
 #define ZBM_BARN_H
