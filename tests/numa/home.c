@@ -231,11 +231,11 @@ static void one_way(void)
 
 int main(int argc, char **argv)
 {
-	hard_start(TIMEOUT);
-	numa_read();
 	if (getenv("NUMA_ROUNDS"))
 		nr_rounds = atoi(getenv("NUMA_ROUNDS"));
 	CHECK_OP(nr_rounds, >, SETTLED);
+	hard_start(TIMEOUT + (unsigned int)nr_rounds);
+	numa_read();
 	if (numa.nr_cpu < 2)
 		SKIP("one node with CPUs");
 	if (argc > 1 && !strcmp(argv[1], "one-way"))
