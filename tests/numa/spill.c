@@ -151,7 +151,9 @@ static size_t fill_up(int id)
 	hard_say("full: node %d had %zu MiB free, has %zu; %zu MiB were "
 		 "taken: %s\n", id, free_here / MIB, numa_free(id) / MIB,
 		 pages.n * PAGE / MIB, pages_text(&pages));
-	CHECK_OP(pages.on[id] * PAGE, >=, free_here / 10 * 8);
+	/* The kernel keeps some, and takes some meanwhile: up to 80 MiB of a
+	 * node of 512. */
+	CHECK_OP(pages.on[id] * PAGE, >=, free_here / 10 * 7);
 	CHECK_OP(pages.n - pages.on[id], >=, 32 * MIB / PAGE);
 	return pages.n - pages.on[id];
 }
