@@ -31,25 +31,19 @@ struct id_set {
 /* "0-3,7"; an empty set when the file cannot be read. */
 static void ids_read(struct id_set *set, const char *name)
 {
-	char path[sizeof(SYS_NODE) + 32], separator = ',';
+	char path[sizeof(SYS_NODE) + 32], text[8192];
+	const char *at = text;
 	size_t first, last;
-	FILE *file;
 
 	memset(set, 0, sizeof(*set));
 	snprintf(path, sizeof(path), SYS_NODE "%s", name);
-	file = fopen(path, "r");
-	while (file && separator == ',' && fscanf(file, "%zu", &first) == 1) {
-		last = first;
-		if (fscanf(file, "%c", &separator) == 1 && separator == '-' &&
-		    fscanf(file, "%zu%c", &last, &separator) < 1)
-			break;
+	if (os_read_file(path, text, sizeof(text)) <= 0)
+		return;
+	while (os_parse_range(&at, &first, &last))
 		for (; first <= last && first < NODE_IDS; first++) {
 			set->count += !set->has[first];
 			set->has[first] = true;
 		}
-	}
-	if (file)
-		fclose(file);
 }
 
 /* One line of the node's meminfo, bytes; SIZE_MAX: unknown. */

@@ -166,9 +166,7 @@ static struct slab *barn_give(struct barn *barn, struct barn *to, uint8_t heap,
 	lock_acquire(&barn->lock);
 	if (barn->nr_partial > keep) {
 		slab = barn_first_partial(barn);
-		barn->nr_unused -= slab_is_unused(slab);
-		barn->nr_slabs--;
-		barn_unlink(barn, slab);
+		barn_remove(barn, slab);
 		slab_set_taker(slab, heap);
 		slab->isolated = true;
 		/* Pairs with the acquire in barn_switch. */
@@ -242,9 +240,7 @@ static bool barn_put(struct barn *barn, struct slab *slab, void *p,
 	barn->nr_unused++;
 	/* Another one can serve: give this one back. */
 	if (barn->nr_unused > 1) {
-		barn->nr_unused--;
-		barn->nr_slabs--;
-		barn_unlink(barn, slab);
+		barn_remove(barn, slab);
 		list_add_tail(dead, &slab->link);
 	}
 	return true;

@@ -83,6 +83,14 @@ static inline void barn_unlink(struct barn *barn, struct slab *slab)
 			 __ATOMIC_RELAXED);
 }
 
+/* A partial slab is the barn's no longer. */
+static inline void barn_remove(struct barn *barn, struct slab *slab)
+{
+	barn->nr_unused -= slab_is_unused(slab);
+	barn->nr_slabs--;
+	barn_unlink(barn, slab);
+}
+
 /* Back into the list of its barn, or into that of its new one. */
 static inline void barn_putback(struct barn *barn, struct slab *slab)
 {

@@ -24,9 +24,7 @@ static void barn_detach_unused(struct barn *barn, struct list *dead)
 	for_each_partial(slab, barn) {
 		if (!slab_is_unused(slab))
 			continue;
-		barn->nr_unused--;
-		barn->nr_slabs--;
-		barn_unlink(barn, slab);
+		barn_remove(barn, slab);
 		list_add_tail(dead, &slab->link);
 	}
 }

@@ -31,17 +31,9 @@ struct worker {
 
 static bool read_cache(int cpu, cpu_set_t *set)
 {
-	char path[96], text[1024];
-	ssize_t n;
-	int fd;
+	char text[1024];
 
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/cache/"
-		 "index3/shared_cpu_list", cpu);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (fd >= 0)
-		close(fd);
-	text[n < 0 ? 0 : n] = 0;
+	numa_cache(cpu, text, sizeof(text));
 	numa_list(text, set);
 	return CPU_COUNT(set) > 1;
 }
@@ -115,13 +107,6 @@ static size_t nr_common(const struct pages *a, const struct pages *b)
 	return n;
 }
 
-static void meet(void)
-{
-	int status = pthread_barrier_wait(&barrier);
-
-	CHECK(!status || status == PTHREAD_BARRIER_SERIAL_THREAD);
-}
-
 static void *work(void *arg)
 {
 	struct worker *worker = arg;
@@ -134,11 +119,11 @@ static void *work(void *arg)
 		for (i = 0; i < SETTLE; i++)
 			get_object(NULL);
 		for (round = 0; round < ROUNDS; round++) {
-			meet();
+			numa_meet(&barrier);
 			for (i = 0; i < IN_ROUND; i++)
 				get_object(pages);
 		}
-		meet();
+		numa_meet(&barrier);
 		pages_locate(pages);
 	}
 	return NULL;

@@ -28,13 +28,6 @@ static int batch;	/* objects that a member makes in a round */
 static pthread_barrier_t barrier;
 static size_t settled, highest;	/* resident bytes, between rounds */
 
-static void meet(void)
-{
-	int status = pthread_barrier_wait(&barrier);
-
-	CHECK(!status || status == PTHREAD_BARRIER_SERIAL_THREAD);
-}
-
 /* One in fifty is a run. */
 static size_t size_of(uint64_t *seed)
 {
@@ -120,14 +113,14 @@ static void *take_part(void *arg)
 	join_in(m, &blocks, &pages);
 	for (round = 0; round < nr_rounds; round++) {
 		produce(m, round);
-		meet();
+		numa_meet(&barrier);
 		consume(before);
-		meet();
+		numa_meet(&barrier);
 		if (!m->k)
 			look_at_memory(round);
 		sample(m, &blocks, &pages);
 	}
-	meet();
+	numa_meet(&barrier);
 	local_check(numa_cpu_node(m->k), &m->figures);
 	return NULL;
 }
@@ -181,8 +174,8 @@ static void *only_allocate(void *arg)
 	numa_run_on(numa_cpu_node(m->k));
 	for (round = 0; round < nr_rounds; round++) {
 		produce(m, round);
-		meet();
-		meet();
+		numa_meet(&barrier);
+		numa_meet(&barrier);
 		look_at_memory(round);
 	}
 	local_check(numa_cpu_node(m->k), &m->figures);
@@ -198,9 +191,9 @@ static void *only_free(void *arg)
 
 	join_in(m, &blocks, &pages);
 	for (round = 0; round < nr_rounds; round++) {
-		meet();
+		numa_meet(&barrier);
 		consume(from);
-		meet();
+		numa_meet(&barrier);
 	}
 	sample(m, &blocks, &pages);
 	local_check(numa_cpu_node(m->k), &m->figures);

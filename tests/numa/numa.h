@@ -47,6 +47,28 @@ static struct {
 	for ((id) = 0; (id) < numa.nr_ids; (id)++) \
 		if (numa.node[id].runs)
 
+/* What a file of /sys says; false: there is none. */
+static inline bool numa_read_file(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[n < 0 ? 0 : n] = 0;
+	return n >= 0;
+}
+
+/* The CPUs that share a CPU's last-level cache, as the kernel lists them. */
+static inline bool numa_cache(int cpu, char *text, size_t size)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/cache/"
+		 "index3/shared_cpu_list", cpu);
+	return numa_read_file(path, text, size);
+}
+
 /* What a file of /sys/devices/system/node says; false: there is none. */
 static inline bool numa_file(char *text, size_t size, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -56,20 +78,14 @@ static inline bool numa_file(char *text, size_t size, const char *fmt, ...)
 	const char *folder = getenv("NUMA_SYS");
 	char path[256];
 	va_list ap;
-	ssize_t n;
-	int fd, len;
+	int len;
 
 	len = snprintf(path, sizeof(path), "%s/",
 		       folder ? folder : "/sys/devices/system/node");
 	va_start(ap, fmt);
 	vsnprintf(path + len, sizeof(path) - (size_t)len, fmt, ap);
 	va_end(ap);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, size - 1);
-	if (fd >= 0)
-		close(fd);
-	text[n < 0 ? 0 : n] = 0;
-	return n >= 0;
+	return numa_read_file(path, text, size);
 }
 
 /* "0-2,5": the bits 0, 1, 2 and 5. */
@@ -222,6 +238,14 @@ static inline size_t numa_free(int id)
 	CHECK(numa_file(text, sizeof(text), "node%d/meminfo", id));
 	at = strstr(text, "MemFree:");
 	return at ? strtoul(at + 8, NULL, 10) * KIB : 0;
+}
+
+/* Waits for the others. */
+static inline void numa_meet(pthread_barrier_t *barrier)
+{
+	int status = pthread_barrier_wait(barrier);
+
+	CHECK(!status || status == PTHREAD_BARRIER_SERIAL_THREAD);
 }
 
 /* Runs `function` in a thread; `arg` goes through. */

@@ -21,28 +21,12 @@ static struct {
 	int nr_lists, nr_rows, nr_caches;
 } said;
 
-/* Of a CPU, as the kernel writes it; false: it does not say. */
-static bool cache_of(int cpu, char *text, size_t size)
-{
-	char path[96];
-	FILE *file;
-	bool known;
-
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/cache/"
-		 "index3/shared_cpu_list", cpu);
-	file = fopen(path, "r");
-	known = file && fgets(text, (int)size, file);
-	if (file)
-		fclose(file);
-	return known;
-}
-
 /* A line of the cache of its first CPU. */
 static void check_cache(const char *cpus)
 {
 	char text[1024];
 
-	CHECK(cache_of(atoi(cpus), text, sizeof(text)));
+	CHECK(numa_cache(atoi(cpus), text, sizeof(text)));
 	CHECK(!strcmp(cpus, text));
 	said.nr_caches++;
 }
@@ -54,7 +38,7 @@ static int nr_caches(void)
 	char text[1024];
 	int cpu, n = 0;
 
-	for (cpu = 0; cache_of(cpu, text, sizeof(text)); cpu++) {
+	for (cpu = 0; numa_cache(cpu, text, sizeof(text)); cpu++) {
 		if (!strpbrk(text, "-,"))
 			return 0;
 		n += atoi(text) == cpu;
