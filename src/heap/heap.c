@@ -161,9 +161,9 @@ static bool bin_refill(struct heap *heap, struct bin *bin)
 }
 
 /* NULL: the bin is empty. */
-static void *bin_pop_checked(struct heap *heap, struct bin *bin)
+static void *bin_pop_checked(struct bin *bin)
 {
-	void *p = bin_pop(heap, bin);
+	void *p = bin_pop(bin);
 
 	if (unlikely(!p && bin_main_count(bin)))
 		fault_write_after_free(bin->main_top[-1]);
@@ -187,9 +187,9 @@ void *heap_alloc_small(unsigned int class)
 		bin_want_more(bin);
 		bin_fit_spare(heap, bin);
 	}
-	p = bin_pop_checked(heap, bin);
+	p = bin_pop_checked(bin);
 	if (unlikely(!p) && bin_refill(heap, bin))
-		p = bin_pop_checked(heap, bin);
+		p = bin_pop_checked(bin);
 	/* No memory for a sheaf: one object alone. */
 	if (!p && heap_refill(heap, bin, &p, 1)) {
 		*(uint64_t *)p = 0;

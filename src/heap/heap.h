@@ -4,7 +4,8 @@
  * 1. A bin per class holds two stacks of free objects. malloc pops `main`,
  *    free pushes `spare`; when main is empty and spare is not, they swap.
  *    The stacks are sheaves: arrays of object pointers.
- * 2. The thread finds its heap by one thread-local pointer.
+ * 2. The thread finds its heap, and what else its fast paths begin with, in
+ *    one thread-local line.
  * 3. The low half of a page's word is the offset of the bin its objects go
  *    to, counted from where a heap of node 0 would lie: the bins of other
  *    nodes lie before and behind those of this heap (heap_node.c). Bin 0, of
@@ -49,14 +50,9 @@ enum heap_state {
 
 struct heap {
 	alignas(CACHE_LINE) struct bin bin[NR_BINS];
-	/* copies of vm's and of size_class_bins: one register reaches all. In
-	 * front of the bins, at the start of a page, they would alias with
-	 * objects that start pages: a fifth more for objects of 256 bytes. */
-	uintptr_t vm_base;
-	size_t vm_size;
-	const struct page *mem_map;
-	uint64_t key;
-	char *bins;			/* of node 0: see rule 3 */
+	/* a copy of size_class_bins: one register reaches both. In front of
+	 * the bins, at the start of a page, it would alias with objects that
+	 * start pages: a fifth more for objects of 256 bytes. */
 	uint16_t bin_of_size[LOOKUP_MAX / MIN_ALIGN + 1];
 	int node;
 	struct barn_set *barns;		/* of the cache that it was seen at */
@@ -86,14 +82,28 @@ struct heap {
 static_assert(sizeof(struct heap) <= HEAP_SIZE, "heaps are that far apart");
 static_assert(HEAP_SIZE == 1UL << PAGE_NODE_SHIFT, "one per node");
 
-/* NULL: the thread has no heap, not yet or no longer. Also while the loader
- * runs IFUNC resolvers, before it fills in thread-local values. */
-extern __thread struct heap *thread_heap_pointer
+/*
+ * What the fast paths begin with, at one distance from the thread pointer.
+ * All of it is 0 while the thread has no heap, not yet or no longer, also
+ * while the loader runs IFUNC resolvers, before it fills in thread-local
+ * values: then no size and no pointer passes the first test.
+ */
+struct thread_fast {
+	alignas(CACHE_LINE)
+	size_t size_end;	/* of the sizes in bin_of_size */
+	struct heap *heap;
+	size_t vm_size;		/* as in vm */
+	uintptr_t vm_base;
+	const struct page *mem_map;
+	char *bins;		/* of node 0: see rule 3 */
+};
+
+extern __thread struct thread_fast thread_fast
 	__attribute__((tls_model("initial-exec")));
 
 static force_inline struct heap *thread_heap(void)
 {
-	return thread_heap_pointer;
+	return thread_fast.heap;
 }
 
 static force_inline struct bin *heap_bin(struct heap *heap, size_t offset)
@@ -104,12 +114,12 @@ static force_inline struct bin *heap_bin(struct heap *heap, size_t offset)
 /* A small object from main, or NULL: the bin is empty, or its next object
  * has lost its key. Both show as a missing key: below the last object of a
  * sheaf stands a pointer to a word that never is one (sheaf_end). */
-static force_inline void *bin_pop(const struct heap *heap, struct bin *bin)
+static force_inline void *bin_pop(struct bin *bin)
 {
 	void **top = bin->main_top;
 	uint64_t *p = top[-1];
 
-	if (unlikely(*p != (heap->key ^ (uintptr_t)p)))
+	if (unlikely(*p != object_key(p)))
 		return NULL;
 	bin->main_top = top - 1;
 	*p = 0;
@@ -120,27 +130,24 @@ static force_inline void *bin_pop(const struct heap *heap, struct bin *bin)
  * full, or the pointer is not to a live small object. */
 static force_inline bool heap_free_fast(void *p)
 {
-	struct heap *heap = thread_heap();
-	size_t offset, place;
+	size_t offset = (uintptr_t)p - thread_fast.vm_base;
+	size_t place;
 	struct bin *bin;
 	uint64_t key;
 	void **top;
 
 	prefetch_to_write(p);
-	if (unlikely(!heap))
+	if (unlikely(offset >= thread_fast.vm_size))
 		return false;
-	offset = (uintptr_t)p - heap->vm_base;
-	key = heap->key ^ (uintptr_t)p;
-	if (unlikely(offset >= heap->vm_size))
-		return false;
-	bin = (struct bin *)(void *)(heap->bins +
-		page_bin(&heap->mem_map[offset >> PAGE_SHIFT]));
+	bin = (struct bin *)(void *)(thread_fast.bins +
+		page_bin(&thread_fast.mem_map[offset >> PAGE_SHIFT]));
 	top = bin->spare_top;
 	if (unlikely(top == bin->spare_end))
 		return false;
 	place = (uintptr_t)p & bin->slab_mask;
-	if (unlikely(place * bin->magic >= bin->magic))
+	if (unlikely(!is_multiple(place, bin->magic)))
 		return false;
+	key = object_key(p);
 	if (unlikely(*(uint64_t *)p == key))
 		return false;
 	*(uint64_t *)p = key;

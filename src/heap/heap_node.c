@@ -61,7 +61,7 @@ static void heap_move(struct heap *heap, int here)
 
 	if (!next)
 		return;
-	thread_heap_pointer = next;
+	thread_set_heap(next);
 	heap_leave_behind(heap);
 	/* Its end is no longer that of the process. */
 	if (heap == registry.first)

@@ -19,7 +19,7 @@ static uint16_t bin_first_want(unsigned int class)
 
 union no_sheaf no_sheaf = { .sheaf = { .end = &sheaf_end } };
 
-__thread struct heap *thread_heap_pointer
+__thread struct thread_fast thread_fast
 	__attribute__((tls_model("initial-exec")));
 
 /* Its heap has been taken back, and it gets no other. */
@@ -34,6 +34,22 @@ struct heap_registry registry = {
 	.shared_lock = LOCK_INITIALIZER(LOCK_HEAP),
 	.lock = LOCK_INITIALIZER(LOCK_HEAPS),
 };
+
+void thread_set_heap(struct heap *heap)
+{
+	thread_fast.size_end = thread_fast.vm_size = 0;
+	/* A handler that interrupts this finds nothing, or all. */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	thread_fast.heap = heap;
+	if (!heap)
+		return;
+	thread_fast.vm_base = vm.base;
+	thread_fast.mem_map = vm.mem_map;
+	thread_fast.bins = (char *)heap_node_bins(heap, 0);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	thread_fast.vm_size = vm.size;
+	thread_fast.size_end = LOOKUP_MAX + 1;
+}
 
 void bin_init(struct bin *bin, unsigned int class)
 {
@@ -51,11 +67,6 @@ static void heap_init(struct heap *heap, int node)
 {
 	heap->node = node;
 	heap->barns = barn_sets(node);
-	heap->bins = (char *)heap - (size_t)node * HEAP_SIZE;
-	heap->vm_base = vm.base;
-	heap->vm_size = vm.size;
-	heap->mem_map = vm.mem_map;
-	heap->key = vm.key;
 	memcpy(heap->bin_of_size, size_class_bins, sizeof(size_class_bins));
 	for (unsigned int class = 0; class < NR_CLASSES; class++)
 		bin_init(heap_bin(heap, class_bin(class)), class);
@@ -197,7 +208,7 @@ bool heap_start(void)
 		return true;
 	lock_acquire(&registry.start_lock);
 	if (!registry.started && heap_start_locked()) {
-		thread_heap_pointer = registry.first;
+		thread_set_heap(registry.first);
 		heap_add(registry.first);
 		/* Pairs with the acquire above. */
 		__atomic_store_n(&registry.started, true, __ATOMIC_RELEASE);
@@ -230,7 +241,7 @@ static void heap_end(void *unused __attribute__((unused)))
 	struct heap *heap = thread_heap();
 
 	thread_has_ended = true;
-	thread_heap_pointer = NULL;
+	thread_set_heap(NULL);
 	if (heap)
 		heap_leave_behind(heap);
 }
@@ -286,7 +297,7 @@ static struct heap *heap_recover(void)
 			break;
 	lock_release(&registry.lock);
 	if (heap)
-		thread_heap_pointer = heap;
+		thread_set_heap(heap);
 	return heap;
 }
 
@@ -299,7 +310,7 @@ static struct heap *heap_attach(void)
 	heap = heap_take(heap_here());
 	if (!heap)
 		return NULL;
-	thread_heap_pointer = heap;
+	thread_set_heap(heap);
 	/* This allocates, from the heap that is in place now. */
 	thread_at_exit(heap_end, NULL);
 	return heap;

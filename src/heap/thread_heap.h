@@ -30,6 +30,9 @@ struct heap_registry {
 
 extern struct heap_registry registry;
 
+/* The calling thread's from now on; NULL: it has none. */
+void thread_set_heap(struct heap *heap);
+
 struct heap *heap_enter_slow(void);
 void heap_leave_shared(void);
 
@@ -102,7 +105,8 @@ void heap_flush_alien(struct heap *heap);
 /* The bins of objects of a node, in or beside the heap. */
 static inline struct bin *heap_node_bins(const struct heap *heap, int node)
 {
-	return (struct bin *)(void *)(heap->bins + (size_t)node * HEAP_SIZE);
+	return (struct bin *)((uintptr_t)heap +
+			      (uintptr_t)(node - heap->node) * HEAP_SIZE);
 }
 
 #define for_each_alien(node, heap) \

@@ -49,7 +49,7 @@ static inline void *pop_by_class(struct heap *heap, unsigned int class)
 	struct page *page;
 
 	if (class_is_small(class))
-		return bin_pop(heap, heap_bin(heap, class_bin(class)));
+		return bin_pop(heap_bin(heap, class_bin(class)));
 	page = heap_pop_run(heap, class);
 	return page ? page_address(page) : NULL;
 }

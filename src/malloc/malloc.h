@@ -22,12 +22,15 @@ void mem_free_slow(void *p);
 /* malloc(3); 0 counts as 1. Every pointer is 16-byte aligned. */
 static force_inline void *mem_malloc(size_t size)
 {
-	struct heap *heap = thread_heap();
+	struct heap *heap;
 	void *p;
 
-	if (unlikely(!heap || size > LOOKUP_MAX))
+	if (unlikely(size >= thread_fast.size_end))
 		return mem_malloc_slow(size);
-	p = bin_pop(heap, heap_bin(heap, heap->bin_of_size[
+	if (size > LOOKUP_MAX)
+		__builtin_unreachable();
+	heap = thread_heap();
+	p = bin_pop(heap_bin(heap, heap->bin_of_size[
 			(size + MIN_ALIGN - 1) / MIN_ALIGN]));
 	return likely(p) ? p : mem_malloc_slow(size);
 }

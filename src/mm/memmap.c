@@ -38,8 +38,6 @@ static bool memmap_reserve(size_t window)
 		.base = (uintptr_t)base,
 		.size = window,
 		.mem_map = (void *)map,
-		/* Odd, so that no aligned address has a key of 0. */
-		.key = os.random | 1,
 		.sections = (void *)(map + pages),
 		.nr_sections = (uint32_t)((window + SECTION_SIZE - 1) /
 					  SECTION_SIZE),

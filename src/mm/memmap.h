@@ -20,7 +20,6 @@ struct vm {
 	uintptr_t base;		/* of the window; 0 before memmap_init */
 	size_t size;		/* bytes; 0 before memmap_init */
 	struct page *mem_map;
-	uint64_t key;		/* secret; marks freed small objects */
 	struct section *sections;
 	uint32_t nr_sections;
 	size_t nr_pages;

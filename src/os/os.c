@@ -26,39 +26,11 @@ static const char *const os_refusal_names[NR_OS_REFUSALS] = {
 	[OS_REFUSED_NODES] = "/sys/devices/system/node",
 };
 
-static uint64_t os_mix(uint64_t x)
-{
-	x ^= x >> 32;
-	x *= 0xd6e8feb86659fd93UL;
-	x ^= x >> 32;
-	x *= 0xd6e8feb86659fd93UL;
-	return x ^ x >> 32;
-}
-
-/* The kernel's AT_RANDOM bytes are also glibc's stack protector and pointer
- * guard: mixed one way, so that the key betrays neither. */
-static uint64_t os_secret(void)
-{
-	const void *bytes = (const void *)getauxval(AT_RANDOM);
-	struct timespec now;
-	uint64_t seed[2];
-
-	if (bytes) {
-		memcpy(seed, bytes, sizeof(seed));
-	} else {
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		seed[0] = (uint64_t)now.tv_nsec;
-		seed[1] = (uint64_t)(uintptr_t)&now;
-	}
-	return os_mix(os_mix(seed[0]) ^ seed[1]);
-}
-
 void os_init(void)
 {
 	size_t size = getauxval(AT_PAGESZ);
 
 	os.page_size = is_pow2(size) ? size : PAGE_SIZE;
-	os.random = os_secret();
 }
 
 cold_path void os_refuse(enum os_refusal what)

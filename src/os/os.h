@@ -24,7 +24,6 @@ enum os_refusal {
 
 struct os {
 	size_t page_size;	/* of the machine, bytes, a power of two */
-	uint64_t random;	/* secret of this process */
 	uint64_t refused[NR_OS_REFUSALS];
 	uint64_t nr_commits, nr_purges;	/* system calls */
 };

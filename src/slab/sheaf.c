@@ -1,7 +1,7 @@
 #include "slab/sheaf.h"
 #include "mm/meta.h"
 
-/* 0: vm.key is odd and objects are aligned, so that no key is 0. */
+/* 0, which is no object's key. */
 uint64_t sheaf_end;
 
 static size_t sheaf_bytes(size_t capacity)

@@ -31,8 +31,7 @@ struct size_class {
 	uint16_t nr_objects;	/* in a slab; 0: a run */
 	uint8_t slab_order;
 	uint8_t sheaf_max;	/* objects of the largest sheaf */
-	uint64_t magic;		/* n is a multiple of size if and only if
-				 * n * magic wraps below magic, n < 2^32 */
+	uint64_t magic;		/* 2^64 / size, rounded up: see is_multiple */
 };
 
 extern struct size_class size_classes[NR_CLASSES];
@@ -52,6 +51,16 @@ static inline unsigned int size_class_of(size_t size)
 	size--;
 	log = log2_floor(size);
 	return 8 + (log - 7) * 4 + (size >> (log - 2) & 3);
+}
+
+/*
+ * Is n a multiple of the small class's size? Then n * magic is n / size times
+ * what the magic was rounded up by, so less than n; else it is at least the
+ * magic, which is above 2^50. n < 2^30.
+ */
+static force_inline bool is_multiple(size_t n, uint64_t magic)
+{
+	return n * magic < 1UL << 30;
 }
 
 static inline size_t class_bin(unsigned int class)

@@ -16,7 +16,7 @@
  *    A page that came dirty from the page allocator and was not needed yet is
  *    stale: asleep, and yet in memory.
  * 4. In a page that is awake an object that is not the program's carries its
- *    key in its first word: the secret of the process xor its address.
+ *    key in its first word: its address times KEY_FACTOR.
  * 5. Under the lock of its barn.
  */
 #ifndef ZBM_SLAB_H
@@ -27,6 +27,10 @@
 #include "mm/meta.h"
 #include "mm/pcp.h"
 #include "slab/size_class.h"
+
+/* Odd, so that no key is 0; drawn by lot, so that nobody else multiplies by
+ * it; of 32 bits with a sign, so that x86-64 needs no register for it. */
+#define KEY_FACTOR	((uint64_t)-0x4c1b2973L)
 
 struct barn;
 
@@ -55,9 +59,9 @@ static inline bool word_is_asleep(uint64_t word)
 	return (word & PAGE_BIN_MASK) == 0;
 }
 
-static inline uint64_t object_key(const void *p)
+static force_inline uint64_t object_key(const void *p)
 {
-	return vm.key ^ (uintptr_t)p;
+	return (uintptr_t)p * KEY_FACTOR;
 }
 
 static inline bool object_has_key(const void *p)
@@ -90,9 +94,7 @@ static inline size_t slab_offset(unsigned int class, const void *p)
 /* The pointer is to the start of one of the class's objects. */
 static inline bool slab_is_object(unsigned int class, const void *p)
 {
-	uint64_t magic = size_classes[class].magic;
-
-	return slab_offset(class, p) * magic < magic;
+	return is_multiple(slab_offset(class, p), size_classes[class].magic);
 }
 
 /* Pages of the node, a descriptor, words: NULL without memory. Takes no barn

@@ -177,7 +177,7 @@ static void test_a_stack_of_a_lost_thread_is_not_believed(void **state)
 static void reuses_the_heap(void)
 {
 	thread_heap()->owner = 1;
-	thread_heap_pointer = NULL;
+	thread_set_heap(NULL);
 	mem_free(mem_malloc(1));
 	CHECK(thread_heap() == other);
 	CHECK(other->state == HEAP_OWNED);

@@ -61,7 +61,7 @@ static void run_on(int node)
 {
 	struct heap *heap = thread_heap();
 
-	thread_heap_pointer = heap_take(node);
+	thread_set_heap(heap_take(node));
 	CHECK(thread_heap());
 	/* It has been away for so long that nobody looks any more. */
 	thread_heap()->away = 1000;
@@ -289,7 +289,7 @@ static void *rest_with_aliens(void *arg)
 	pthread_barrier_wait(&barrier);
 	pthread_barrier_wait(&barrier);
 	heap_leave_behind(thread_heap());
-	thread_heap_pointer = NULL;
+	thread_set_heap(NULL);
 	return arg;
 }
 
@@ -335,7 +335,7 @@ static void *exchange(void *arg)
 			run_on((int)world_below(&seed, NR_NODES));
 	}
 	heap_leave_behind(thread_heap());
-	thread_heap_pointer = NULL;
+	thread_set_heap(NULL);
 	return NULL;
 }
 
