@@ -73,6 +73,15 @@ static inline void bitmap_clear_range(uint64_t *map, size_t start, size_t n)
 		bitmap_word_store(map, i, bitmap_word(map, i) & ~mask);
 }
 
+/* Most often all bits are alike, and to count others is a function where the
+ * machine may have no instruction for it. */
+static inline size_t bitmap_count_word(uint64_t word)
+{
+	if (word == 0)
+		return 0;
+	return word == ~0UL ? 64 : (size_t)__builtin_popcountl(word);
+}
+
 static inline size_t bitmap_count_range(const uint64_t *map, size_t start,
 					size_t n)
 {
@@ -80,8 +89,7 @@ static inline size_t bitmap_count_range(const uint64_t *map, size_t start,
 	uint64_t mask;
 
 	bitmap_for_each_mask(start, n, i, mask)
-		count += (size_t)__builtin_popcountl(bitmap_word(map, i) &
-						     mask);
+		count += bitmap_count_word(bitmap_word(map, i) & mask);
 	return count;
 }
 

@@ -44,7 +44,8 @@ const struct option_entry options_table[] = {
 	  "Milliseconds after which idle free memory goes back to the system.",
 	  FIELD(decay_ms), .highest = 3600000 },
 	{ "cache", OPTION_SIZE, NULL, "1M",
-	  "Bytes that a thread may cache of free blocks from 16 KiB up.",
+	  "Bytes that a thread may cache of free blocks from 16 KiB up; with 0 "
+	  "nobody caches them.",
 	  FIELD(cache), .highest = 1UL << 30 },
 	{ "numa", OPTION_ENUM, "off|local|interleave", "local",
 	  "NUMA nodes: not looked at; memory of the node a thread runs on; or "

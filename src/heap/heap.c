@@ -1,45 +1,14 @@
-#include "heap/heap.h"
 #include "heap/thread_heap.h"
-#include "base/options.h"
-#include "os/llc.h"
-#include "os/os.h"
-
-/* Slow paths between two looks at the clock, which costs as much as they. */
-#define TICK_PERIOD	8
 
 /* Objects in a sheaf that is flushed as fast as it fills. */
 #define SURPLUS_WANT	16
 
+/* Bytes of objects that a thread hands to itself in turn. */
+#define ROUND_BYTES	4096UL
+
 /* Slow paths between two looks at whose objects a bin reuses. Odd, for most
  * programs repeat themselves after an even number. */
 #define FOREIGN_PERIOD	17
-
-static inline struct heap *heap_tick(struct heap *heap)
-{
-	uint64_t now;
-
-	if (likely(++heap->ticks % TICK_PERIOD))
-		return heap;
-	now = os_now_ms();
-	if (unlikely(topology.max_nodes > 1 || llc_is_divided()))
-		heap = heap_follow(heap, now);
-	if (unlikely(now >= heap->due_ms))
-		heap_tick_slow(heap, now);
-	return heap;
-}
-
-/* Where pages are asked for, it is worth a look each time. */
-static inline struct heap *heap_tick_pages(struct heap *heap)
-{
-	if (unlikely(topology.max_nodes > 1))
-		heap->ticks |= TICK_PERIOD - 1;
-	return heap_tick(heap);
-}
-
-static struct barn *heap_barn(const struct heap *heap, const struct bin *bin)
-{
-	return &heap->barns->barn[bin->class];
-}
 
 static void bin_set_main(struct heap *heap, struct bin *bin,
 			 struct sheaf *sheaf, size_t count)
@@ -120,6 +89,30 @@ static void bin_fit_spare(struct heap *heap, struct bin *bin)
 	sheaf_free(old);
 }
 
+/*
+ * Main has just been swapped in. A thread that allocates and frees in turn
+ * swaps each time all objects have been through its hands: the more there
+ * are, the less often, but the more of its cache they pass through.
+ */
+static void bin_widen(struct heap *heap, struct bin *bin)
+{
+	size_t n = bin_main_count(bin), got;
+	size_t most = min(ROUND_BYTES / size_classes[bin->class].size,
+			  (size_t)(bin->spare_end - bin->spare_top));
+	void *more[SHEAF_MAX_OBJECTS];
+
+	most = align_down(min(most, (size_t)bin_main(bin)->capacity),
+			  class_group(bin->class));
+	if (n >= most)
+		return;
+	got = heap_refill(heap, bin, more, most - n);
+	/* Below: those that are there are warm. */
+	memmove(bin->main_lo + got, bin->main_lo, n * sizeof(void *));
+	memcpy(bin->main_lo, more, got * sizeof(void *));
+	bin->main_top += got;
+	bin->main_given += (uint16_t)got;
+}
+
 /* Lowest on top: what is allocated in a row lies in a row, upwards. Parsing
  * into trees takes a tenth less. */
 static void stack_reverse(void **object, size_t n)
@@ -181,11 +174,14 @@ void *heap_alloc_small(unsigned int class)
 	heap = heap_tick(heap);
 	bin = heap_bin(heap, class_bin(class));
 	if (bin_main_count(bin) == 0 && bin_spare_count(bin)) {
+		bool more = bin_want_more(bin);
+
 		bin_swap(heap, bin);
 		if (bin_look_is_due(heap, bin))
 			bin_send_home(heap, bin);
-		bin_want_more(bin);
 		bin_fit_spare(heap, bin);
+		if (more)
+			bin_widen(heap, bin);
 	}
 	p = bin_pop_checked(bin);
 	if (unlikely(!p) && bin_refill(heap, bin))
@@ -316,166 +312,4 @@ void heap_flush_bins(struct heap *heap, bool all)
 		bin_flush(heap, bin);
 	}
 	heap_flush_alien(heap);
-}
-
-/* Main of a run bin; NULL for none. */
-static void run_bin_set(struct bin *bin, struct sheaf *sheaf, size_t count)
-{
-	bin_point_main(bin, sheaf, count);
-	bin->spare_end = sheaf ? sheaf->object + min(sheaf->capacity,
-				 size_classes[bin->class].sheaf_max) :
-				 bin->main_top;
-}
-
-/* Main is full: hands it to the barn, or its colder half to the pages. */
-static void run_bin_make_room(struct heap *heap, struct bin *bin)
-{
-	struct sheaf *main = bin_main(bin);
-	struct barn *barn = heap_barn(heap, bin);
-	size_t n = bin_main_count(bin), size = size_classes[bin->class].size;
-	size_t half = n - n / 2;
-
-	if (main) {
-		main->nr = (uint16_t)n;
-		if (!barn_put_full(barn, heap->number, main)) {
-			barn_flush_runs(&heap->pcp, main->object, half);
-			memmove(main->object, main->object + half,
-				(n - half) * sizeof(void *));
-			run_bin_set(bin, main, n - half);
-			heap->cached_runs -= half * size;
-			return;
-		}
-		heap->cached_runs -= n * size;
-	}
-	run_bin_set(bin, barn_get_empty(barn, heap->number,
-					size_classes[bin->class].sheaf_max), 0);
-}
-
-#define GFP_RUN	(GFP_USER | GFP_HIGHMEM | GFP_MOVABLE)
-
-static struct page *run_init(struct page *page, size_t n, int class)
-{
-	if (!page)
-		return NULL;
-	run_set_nr_pages(page, n);
-	page_set_word(page, word_make_run(page_zone(page)->node, class,
-					  word_state(page_word(page))));
-	return page;
-}
-
-static struct page *alloc_run_pages(struct heap *heap, size_t n, size_t align,
-				    int class)
-{
-	return run_init(alloc_pages_exact_node(&heap->pcp, GFP_RUN, n, align,
-					       heap->near), n, class);
-}
-
-/* The node was named, and it is no one else's that is wanted. */
-static struct page *alloc_run_pages_of(size_t n, size_t align, int class,
-				       int node)
-{
-	gfp_t gfp = GFP_USER | GFP_MOVABLE;
-	struct page *page;
-
-	page = alloc_pages_exact_node(NULL, gfp | GFP_THISNODE | GFP_NORETRY,
-				      n, align, node);
-	if (!page)
-		page = alloc_pages_exact_node(NULL, gfp, n, align, node);
-	return run_init(page, n, class);
-}
-
-struct page *heap_alloc_pages(size_t n, size_t align, int class, int node)
-{
-	struct heap *heap = heap_enter();
-	struct page *page;
-
-	if (!heap)
-		return NULL;
-	heap = heap_tick_pages(heap);
-	page = node < 0 ? alloc_run_pages(heap, n, align, class) :
-			  alloc_run_pages_of(n, align, class, node);
-	if (page && class >= 0)
-		heap->nr_alloc[class]++;
-	heap_leave(heap);
-	return page;
-}
-
-void heap_free_pages(struct page *page, size_t n)
-{
-	struct heap *heap = heap_tick(heap_enter());
-
-	free_pages_exact(&heap->pcp, page, n);
-	heap_leave(heap);
-}
-
-/* Main is empty: a full sheaf of the barn's takes its place. */
-static void run_bin_refill(struct heap *heap, struct bin *bin)
-{
-	struct sheaf *full = barn_get_full(heap_barn(heap, bin), heap->number,
-					   bin_main(bin));
-
-	if (!full)
-		return;
-	run_bin_set(bin, full, full->nr);
-	heap->cached_runs += full->nr * size_classes[bin->class].size;
-}
-
-void *heap_alloc_run(unsigned int class, bool *dirty)
-{
-	struct heap *heap = heap_enter();
-	struct bin *bin;
-	struct page *page;
-
-	if (!heap)
-		return NULL;
-	heap = heap_tick_pages(heap);
-	bin = heap_bin(heap, class_bin(class));
-	if (!bin_main_count(bin))
-		run_bin_refill(heap, bin);
-	page = heap_pop_run(heap, class);
-	if (!page) {
-		page = alloc_run_pages(heap,
-				       size_classes[class].size >> PAGE_SHIFT,
-				       PAGE_SIZE, (int)class);
-		heap->nr_alloc[class] += page != NULL;
-	}
-	heap_leave(heap);
-	if (!page)
-		return NULL;
-	*dirty = word_state(page_word(page)) & RUN_DIRTY;
-	return page_address(page);
-}
-
-bool heap_grow_run(struct page *page, unsigned int class)
-{
-	size_t n = size_classes[class].size >> PAGE_SHIFT;
-	uint64_t word = page_word(page);
-	struct heap *heap = heap_enter();
-	bool grown = extend_pages_exact(page, run_nr_pages(page), n);
-
-	if (grown) {
-		run_set_nr_pages(page, n);
-		page_set_word(page, word_make_run(word_node(word), (int)class,
-						  word_state(word)));
-		heap->nr_free[word_class(word)]++;
-		heap->nr_alloc[class]++;
-	}
-	heap_leave(heap);
-	return grown;
-}
-
-void heap_free_run(struct page *page)
-{
-	uint64_t word = page_word(page);
-	unsigned int class = (unsigned int)word_class(word);
-	struct heap *heap = heap_tick(heap_enter());
-	struct bin *bin = heap_bin(heap, class_bin(class));
-
-	if (bin->main_top == bin->spare_end)
-		run_bin_make_room(heap, bin);
-	if (!heap_push_run(heap, page, word)) {
-		heap->nr_free[class]++;
-		free_pages_exact(&heap->pcp, page, run_nr_pages(page));
-	}
-	heap_leave(heap);
 }

@@ -172,24 +172,37 @@ static force_inline struct page *heap_pop_run(struct heap *heap,
 	return page;
 }
 
-/* The run is the program's, of a class. False: no room for it. */
-static force_inline bool heap_push_run(struct heap *heap, struct page *page,
-				       uint64_t word)
+static force_inline bool run_bin_has_room(const struct heap *heap,
+					  const struct bin *bin, uint64_t word)
 {
-	unsigned int class = (unsigned int)word_class(word);
-	struct bin *bin = heap_bin(heap, class_bin(class));
-	size_t cached = heap->cached_runs + size_classes[class].size;
+	return bin->main_top != bin->spare_end &&
+	       word_node(word) == heap->node;
+}
 
-	if (bin->main_top == bin->spare_end || cached > options.cache ||
-	    word_node(word) != heap->node)
-		return false;
+/* The run is the program's, of the bin's class, and there is room. */
+static force_inline void run_bin_push(struct heap *heap, struct bin *bin,
+				      struct page *page, uint64_t word)
+{
 	/* Pairs with the acquire in run_purge_cached. */
 	__atomic_store_n(&page->word,
 			 word | word_state_bits(RUN_CACHED | RUN_DIRTY),
 			 __ATOMIC_RELEASE);
 	*bin->main_top++ = page_address(page);
-	heap->cached_runs = cached;
-	heap->nr_free[class]++;
+	heap->cached_runs += size_classes[bin->class].size;
+	heap->nr_free[bin->class]++;
+}
+
+/* The run is the program's, of a class. False: the thread may not cache it. */
+static force_inline bool heap_push_run(struct heap *heap, struct page *page,
+				       uint64_t word)
+{
+	unsigned int class = (unsigned int)word_class(word);
+	struct bin *bin = heap_bin(heap, class_bin(class));
+
+	if (!run_bin_has_room(heap, bin, word) ||
+	    heap->cached_runs + size_classes[class].size > options.cache)
+		return false;
+	run_bin_push(heap, bin, page, word);
 	return true;
 }
 

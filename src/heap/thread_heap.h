@@ -14,6 +14,8 @@
 #define ZBM_THREAD_HEAP_H
 
 #include "heap/heap.h"
+#include "os/llc.h"
+#include "os/os.h"
 
 struct heap_registry {
 	struct lock start_lock;
@@ -114,6 +116,37 @@ static inline struct bin *heap_node_bins(const struct heap *heap, int node)
 	     left_ && (node = (uint64_t)__builtin_ctzl(left_), true); \
 	     left_ &= left_ - 1)
 
+/* Slow paths between two looks at the clock, which costs as much as they. */
+#define TICK_PERIOD	8
+
+static inline struct heap *heap_tick(struct heap *heap)
+{
+	uint64_t now;
+
+	if (likely(++heap->ticks % TICK_PERIOD))
+		return heap;
+	now = os_now_ms();
+	if (unlikely(topology.max_nodes > 1 || llc_is_divided()))
+		heap = heap_follow(heap, now);
+	if (unlikely(now >= heap->due_ms))
+		heap_tick_slow(heap, now);
+	return heap;
+}
+
+/* Where pages are asked for, it is worth a look each time. */
+static inline struct heap *heap_tick_pages(struct heap *heap)
+{
+	if (unlikely(topology.max_nodes > 1))
+		heap->ticks |= TICK_PERIOD - 1;
+	return heap_tick(heap);
+}
+
+static inline struct barn *heap_barn(const struct heap *heap,
+				     const struct bin *bin)
+{
+	return &heap->barns->barn[bin->class];
+}
+
 /* For pthread_atfork. */
 void heap_fork_prepare(void);
 void heap_fork_parent(void);
@@ -189,15 +222,18 @@ static inline void bin_set_spare(struct heap *heap, struct bin *bin,
  * in proportion to what it uses. */
 #define MISSES_TO_GROW	4
 
-/* How many objects the bin's next sheaf is for. */
-static inline void bin_want_more(struct bin *bin)
+/* How many objects the bin's next sheaf is for; true: more from now on. */
+static inline bool bin_want_more(struct bin *bin)
 {
+	uint16_t want = bin->want;
+
 	if (++bin->misses < MISSES_TO_GROW)
-		return;
+		return false;
 	bin->misses = 0;
 	bin->want = (uint16_t)min(bin->want * 2 +
 				  max(2U, class_group(bin->class)),
 				  size_classes[bin->class].sheaf_max);
+	return bin->want > want;
 }
 
 #endif

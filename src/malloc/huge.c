@@ -12,9 +12,11 @@
 #define HUGEPAGES_MIN_PAGES	(2 * PAGEBLOCK_PAGES)
 #define WRITTEN_ENOUGH		4
 #define NR_SAMPLES		8	/* pages of a run that are looked at */
+#define UNWRITTEN_PAUSE		16	/* runs; a look is a system call */
 
 static struct huge_counts huge;
-static size_t nr_written;	/* runs, since one was not */
+static long nr_written;		/* runs, since one was not; below 0: as many
+				 * more are not looked at */
 
 static size_t pages_for(size_t size)
 {
@@ -45,16 +47,17 @@ static void note_written(struct page *page, size_t n)
 
 	if (n < HUGEPAGES_MIN_PAGES || !hugepages_wanted())
 		return;
+	/* Relaxed: a hint. */
+	if (__atomic_fetch_add(&nr_written, 1, __ATOMIC_RELAXED) < 0)
+		return;
 	for (size_t i = 0; i < NR_SAMPLES && incore & 1; i++)
 		if (!os_incore(page_address(page + (n - 1) * i /
 					    (NR_SAMPLES - 1)),
 			       PAGE_SIZE, &incore))
-			return;
-	/* Relaxed: a hint. */
+			incore = 0;
 	if (!(incore & 1))
-		__atomic_store_n(&nr_written, 0, __ATOMIC_RELAXED);
-	else
-		__atomic_fetch_add(&nr_written, 1, __ATOMIC_RELAXED);
+		__atomic_store_n(&nr_written, -UNWRITTEN_PAUSE,
+				 __ATOMIC_RELAXED);
 }
 
 static void ask_hugepages(struct page *page, size_t n)

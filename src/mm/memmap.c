@@ -116,22 +116,57 @@ static struct pageblock *pfn_to_pageblock(size_t pfn)
 					       (SECTION_PAGEBLOCKS - 1)];
 }
 
+static size_t pageblock_nr_dirty(const struct pageblock *block)
+{
+	return __atomic_load_n(&block->nr_dirty, __ATOMIC_RELAXED);
+}
+
+/* Of the n pages from `start` on. An owner reads the bits of its pages without
+ * the lock: those of others, which may change, only add to nr_dirty. */
+static size_t pageblock_count(const struct pageblock *block, size_t start,
+			      size_t n)
+{
+	size_t all = pageblock_nr_dirty(block);
+
+	if (all == 0 || n == PAGEBLOCK_PAGES)
+		return all;
+	return all == PAGEBLOCK_PAGES ? n :
+		bitmap_count_range(block->dirty, start, n);
+}
+
+static void pageblock_add_dirty(struct pageblock *block, size_t n)
+{
+	__atomic_store_n(&block->nr_dirty,
+			 (uint16_t)(pageblock_nr_dirty(block) + n),
+			 __ATOMIC_RELAXED);
+}
+
 void dirty_set(size_t pfn, size_t n)
 {
 	struct pageblock *block;
-	size_t start, step;
+	size_t start, step, clean;
 
-	dirty_for_each_block(pfn, n, block, start, step)
+	dirty_for_each_block(pfn, n, block, start, step) {
+		clean = step - pageblock_count(block, start, step);
+		if (!clean)
+			continue;
+		pageblock_add_dirty(block, clean);
 		bitmap_set_range(block->dirty, start, step);
+	}
 }
 
 void dirty_clear(size_t pfn, size_t n)
 {
 	struct pageblock *block;
-	size_t start, step;
+	size_t start, step, dirty;
 
-	dirty_for_each_block(pfn, n, block, start, step)
+	dirty_for_each_block(pfn, n, block, start, step) {
+		dirty = pageblock_count(block, start, step);
+		if (!dirty)
+			continue;
 		bitmap_clear_range(block->dirty, start, step);
+		pageblock_add_dirty(block, -dirty);
+	}
 }
 
 size_t dirty_count(size_t pfn, size_t n)
@@ -140,17 +175,20 @@ size_t dirty_count(size_t pfn, size_t n)
 	size_t start, step, count = 0;
 
 	dirty_for_each_block(pfn, n, block, start, step)
-		count += bitmap_count_range(block->dirty, start, step);
+		count += pageblock_count(block, start, step);
 	return count;
 }
 
 bool dirty_any(size_t pfn, size_t n)
 {
 	struct pageblock *block;
-	size_t start, step;
+	size_t start, step, all;
 
-	dirty_for_each_block(pfn, n, block, start, step)
-		if (bitmap_any_in_range(block->dirty, start, step))
+	dirty_for_each_block(pfn, n, block, start, step) {
+		all = pageblock_nr_dirty(block);
+		if (all && (all == PAGEBLOCK_PAGES || step == PAGEBLOCK_PAGES ||
+			    bitmap_any_in_range(block->dirty, start, step)))
 			return true;
+	}
 	return false;
 }

@@ -103,6 +103,7 @@ enum zone_type {
  * they come back. Under the zone lock. */
 struct pageblock {
 	uint64_t dirty[PAGEBLOCK_PAGES / 64];
+	uint16_t nr_dirty;	/* bits set: most often all or none. Atomic */
 };
 
 /* 64 MiB, or the shorter end of the window. Under the zone lock, but for

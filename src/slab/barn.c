@@ -5,7 +5,7 @@
 
 /* What a barn keeps at most. */
 #define BARN_MAX_FULL	512		/* sheaves */
-#define BARN_MAX_BYTES	(4UL << 20)	/* in full sheaves */
+#define BARN_MAX_BYTES	(16UL << 20)	/* in full sheaves */
 
 /* True: the barn has it now. */
 static bool barn_push_empty(struct barn *barn, uint8_t heap,
@@ -44,6 +44,7 @@ struct sheaf *barn_get_full(struct barn *barn, uint8_t heap,
 	}
 	if (full) {
 		barn->low_full = min(barn->low_full, barn->nr_full);
+		barn->nr_objects -= full->nr;
 		kept = barn_push_empty(barn, heap, empty);
 	}
 	lock_release(&barn->lock);
@@ -54,10 +55,10 @@ struct sheaf *barn_get_full(struct barn *barn, uint8_t heap,
 
 static bool barn_has_room(const struct barn *barn, const struct sheaf *full)
 {
-	size_t bytes = (size_t)full->nr * size_classes[barn->class].size;
+	size_t n = (size_t)barn->nr_objects + full->nr;
 
 	return barn->nr_full < barn->max_full &&
-	       (barn->nr_full + 1) * bytes <= BARN_MAX_BYTES;
+	       n * size_classes[barn->class].size <= BARN_MAX_BYTES;
 }
 
 bool barn_put_full(struct barn *barn, uint8_t heap, struct sheaf *full)
@@ -66,10 +67,12 @@ bool barn_put_full(struct barn *barn, uint8_t heap, struct sheaf *full)
 
 	lock_acquire(&barn->lock);
 	room = barn_has_room(barn, full);
-	if (room)
+	if (room) {
 		lanes_push(barn->full, &barn->nr_full, heap, full);
-	else
+		barn->nr_objects += full->nr;
+	} else {
 		barn_set_overflowed(barn, true);
+	}
 	lock_release(&barn->lock);
 	return room;
 }
@@ -313,6 +316,7 @@ void barn_flush_runs(struct pcp *pcp, void **objects, size_t n)
 void barn_validate(struct barn *barn)
 {
 	size_t nr_partial = 0, nr_unused = 0, nr_full = 0, nr_empty = 0;
+	size_t nr_objects = 0;
 
 	lock_acquire(&barn->lock);
 	for_each_partial(slab, barn) {
@@ -325,6 +329,7 @@ void barn_validate(struct barn *barn)
 	}
 	for_each_sheaf(s, barn->full) {
 		CHECK(s->nr && s->nr <= s->capacity);
+		nr_objects += s->nr;
 		nr_full++;
 	}
 	for_each_sheaf(s, barn->empty)
@@ -332,5 +337,6 @@ void barn_validate(struct barn *barn)
 	CHECK(nr_partial == barn->nr_partial && nr_partial <= barn->nr_slabs);
 	CHECK(nr_unused == barn->nr_unused);
 	CHECK(nr_full == barn->nr_full && nr_empty == barn->nr_empty);
+	CHECK(nr_objects == barn->nr_objects);
 	lock_release(&barn->lock);
 }

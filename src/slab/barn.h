@@ -38,6 +38,7 @@ struct barn {
 	/* a line: what an exchange of sheaves reads and writes */
 	alignas(CACHE_LINE) struct lock lock;
 	struct sheaf *full[BARN_LANES];
+	uint32_t nr_objects;	/* in full sheaves */
 	uint16_t nr_full, nr_empty;
 	uint16_t low_full;	/* fewest full since the last reclaim */
 	uint16_t max_full;	/* rule 4 */

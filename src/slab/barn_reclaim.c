@@ -96,6 +96,8 @@ static void barn_shrink(struct barn *barn, enum reclaim how)
 	full = lanes_detach(barn->full, &barn->nr_full,
 			    reclaim_is_total(how) ? barn->nr_full :
 						    barn->low_full);
+	for (struct sheaf *sheaf = full; sheaf; sheaf = sheaf->next)
+		barn->nr_objects -= sheaf->nr;
 	lock_release(&barn->lock);
 	for (struct sheaf *sheaf = full; sheaf; sheaf = sheaf->next)
 		if (class_is_small(barn->class))

@@ -169,7 +169,7 @@ static void test_full_sheaves_are_limited_in_bytes(void **state)
 
 	(void)state;
 	assert_true(n >= 1);
-	assert_true(n * 14 * 14336 <= 4 << 20);
+	assert_true(n * 14 * 14336 <= 16 << 20);
 	assert_true((n + 1) * 14 * 14336 > 1 << 20);
 	empty_barn(barn);
 	finish();

@@ -164,6 +164,38 @@ static void test_dirty_bits_are_set_and_cleared_in_part(void **state)
 	dirty_clear(0, vm.nr_pages);
 }
 
+/* Some ranges over others, beside an array that says the same. */
+static void test_dirty_bits_are_as_an_array_says(void **state)
+{
+	static bool dirty[3 * PAGEBLOCK_PAGES];
+	const size_t base = SECTION_PAGES - PAGEBLOCK_PAGES;
+	uint64_t seed = world_number("ZBM_SEED", 3);
+
+	(void)state;
+	for (int round = 0; round < 3000; round++) {
+		size_t start = world_below(&seed, array_size(dirty));
+		size_t n = world_below(&seed, array_size(dirty) - start + 1);
+		size_t count = 0;
+		bool on = world_below(&seed, 2);
+
+		n = world_below(&seed, 2) ? n : min(n, 40UL);
+		if (on)
+			dirty_set(base + start, n);
+		else
+			dirty_clear(base + start, n);
+		for (size_t i = 0; i < n; i++)
+			dirty[start + i] = on;
+		start = world_below(&seed, array_size(dirty));
+		n = array_size(dirty) - start;
+		for (size_t i = 0; i < n; i++)
+			count += dirty[start + i];
+		assert_int_equal(dirty_count(base + start, n), count);
+		assert_int_equal(dirty_any(base + start, n), count > 0);
+	}
+	dirty_clear(0, vm.nr_pages);
+	assert_int_equal(dirty_count(0, vm.nr_pages), 0);
+}
+
 /* In a child whose address space is smaller than the window. */
 static void start_in(size_t more, size_t wanted)
 {
@@ -229,6 +261,7 @@ int main(void)
 		cmocka_unit_test(
 			test_dirty_ranges_cross_pageblocks_and_sections),
 		cmocka_unit_test(test_dirty_bits_are_set_and_cleared_in_part),
+		cmocka_unit_test(test_dirty_bits_are_as_an_array_says),
 		cmocka_unit_test(test_the_window_shrinks_until_it_fits),
 	};
 

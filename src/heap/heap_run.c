@@ -1,0 +1,176 @@
+/*
+ * heap_run - the bins of run classes, and pages for what has no class.
+ *
+ * 1. What a thread may not cache (option cache), and what its bin has no room
+ *    for, goes to the barn as far as that takes it; the rest to the zones.
+ * 2. A cached run's word says so. It is pushed and claimed by atomic
+ *    operations on that word, for others may purge it meanwhile (mm/page_alloc).
+ */
+#include "heap/thread_heap.h"
+
+/* Main of a run bin; NULL for none. */
+static void run_bin_set(struct bin *bin, struct sheaf *sheaf, size_t count)
+{
+	bin_point_main(bin, sheaf, count);
+	bin->spare_end = sheaf ? sheaf->object + min(sheaf->capacity,
+				 size_classes[bin->class].sheaf_max) :
+				 bin->main_top;
+}
+
+/* Main is full, or the thread caches more than it may: hands it to the barn,
+ * or its colder half to the pages. */
+static void run_bin_make_room(struct heap *heap, struct bin *bin)
+{
+	struct sheaf *main = bin_main(bin);
+	struct barn *barn = heap_barn(heap, bin);
+	size_t n = bin_main_count(bin), size = size_classes[bin->class].size;
+	size_t half = n - n / 2;
+
+	if (main) {
+		main->nr = (uint16_t)n;
+		if (!barn_put_full(barn, heap->number, main)) {
+			barn_flush_runs(&heap->pcp, main->object, half);
+			memmove(main->object, main->object + half,
+				(n - half) * sizeof(void *));
+			run_bin_set(bin, main, n - half);
+			heap->cached_runs -= half * size;
+			return;
+		}
+		heap->cached_runs -= n * size;
+	}
+	run_bin_set(bin, barn_get_empty(barn, heap->number,
+					size_classes[bin->class].sheaf_max), 0);
+}
+
+#define GFP_RUN	(GFP_USER | GFP_HIGHMEM | GFP_MOVABLE)
+
+static struct page *run_init(struct page *page, size_t n, int class)
+{
+	if (!page)
+		return NULL;
+	run_set_nr_pages(page, n);
+	page_set_word(page, word_make_run(page_zone(page)->node, class,
+					  word_state(page_word(page))));
+	return page;
+}
+
+static struct page *alloc_run_pages(struct heap *heap, size_t n, size_t align,
+				    int class)
+{
+	return run_init(alloc_pages_exact_node(&heap->pcp, GFP_RUN, n, align,
+					       heap->near), n, class);
+}
+
+/* The node was named, and it is no one else's that is wanted. */
+static struct page *alloc_run_pages_of(size_t n, size_t align, int class,
+				       int node)
+{
+	gfp_t gfp = GFP_USER | GFP_MOVABLE;
+	struct page *page;
+
+	page = alloc_pages_exact_node(NULL, gfp | GFP_THISNODE | GFP_NORETRY,
+				      n, align, node);
+	if (!page)
+		page = alloc_pages_exact_node(NULL, gfp, n, align, node);
+	return run_init(page, n, class);
+}
+
+struct page *heap_alloc_pages(size_t n, size_t align, int class, int node)
+{
+	struct heap *heap = heap_enter();
+	struct page *page;
+
+	if (!heap)
+		return NULL;
+	heap = heap_tick_pages(heap);
+	page = node < 0 ? alloc_run_pages(heap, n, align, class) :
+			  alloc_run_pages_of(n, align, class, node);
+	if (page && class >= 0)
+		heap->nr_alloc[class]++;
+	heap_leave(heap);
+	return page;
+}
+
+void heap_free_pages(struct page *page, size_t n)
+{
+	struct heap *heap = heap_tick(heap_enter());
+
+	free_pages_exact(&heap->pcp, page, n);
+	heap_leave(heap);
+}
+
+/* Main is empty: a full sheaf of the barn's takes its place. */
+static void run_bin_refill(struct heap *heap, struct bin *bin)
+{
+	struct sheaf *full = barn_get_full(heap_barn(heap, bin), heap->number,
+					   bin_main(bin));
+
+	if (!full)
+		return;
+	run_bin_set(bin, full, full->nr);
+	heap->cached_runs += full->nr * size_classes[bin->class].size;
+}
+
+void *heap_alloc_run(unsigned int class, bool *dirty)
+{
+	struct heap *heap = heap_enter();
+	struct bin *bin;
+	struct page *page;
+
+	if (!heap)
+		return NULL;
+	heap = heap_tick_pages(heap);
+	bin = heap_bin(heap, class_bin(class));
+	if (!bin_main_count(bin))
+		run_bin_refill(heap, bin);
+	page = heap_pop_run(heap, class);
+	if (!page) {
+		page = alloc_run_pages(heap,
+				       size_classes[class].size >> PAGE_SHIFT,
+				       PAGE_SIZE, (int)class);
+		heap->nr_alloc[class] += page != NULL;
+	}
+	heap_leave(heap);
+	if (!page)
+		return NULL;
+	*dirty = word_state(page_word(page)) & RUN_DIRTY;
+	return page_address(page);
+}
+
+bool heap_grow_run(struct page *page, unsigned int class)
+{
+	size_t n = size_classes[class].size >> PAGE_SHIFT;
+	uint64_t word = page_word(page);
+	struct heap *heap = heap_enter();
+	bool grown = extend_pages_exact(page, run_nr_pages(page), n);
+
+	if (grown) {
+		run_set_nr_pages(page, n);
+		page_set_word(page, word_make_run(word_node(word), (int)class,
+						  word_state(word)));
+		heap->nr_free[word_class(word)]++;
+		heap->nr_alloc[class]++;
+	}
+	heap_leave(heap);
+	return grown;
+}
+
+void heap_free_run(struct page *page)
+{
+	uint64_t word = page_word(page);
+	unsigned int class = (unsigned int)word_class(word);
+	struct heap *heap = heap_tick(heap_enter());
+	struct bin *bin = heap_bin(heap, class_bin(class));
+
+	if (bin->main_top == bin->spare_end)
+		run_bin_make_room(heap, bin);
+	if (!options.cache || !run_bin_has_room(heap, bin, word)) {
+		heap->nr_free[class]++;
+		free_pages_exact(&heap->pcp, page, run_nr_pages(page));
+	} else {
+		run_bin_push(heap, bin, page, word);
+		if (heap->cached_runs > options.cache)
+			run_bin_make_room(heap, bin);
+	}
+	heap_leave(heap);
+}
