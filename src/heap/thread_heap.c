@@ -26,6 +26,10 @@ __thread struct thread_fast thread_fast
 static __thread bool thread_has_ended
 	__attribute__((tls_model("initial-exec")));
 
+/* The least number of threads that a window has room for the caches of: what
+ * others cache is out of reach when memory runs out. */
+#define WINDOW_CACHES	64
+
 /* Where there is one node, these cost no allocation. */
 static struct heap heap_of_first, heap_of_all;
 
@@ -183,6 +187,7 @@ static bool heap_start_locked(void)
 	}
 	if (!vm.size && !memmap_init(options.window))
 		return false;
+	options.cache = min(options.cache, vm.size / WINDOW_CACHES);
 	if (!meta.base && !meta_init(vm.size))
 		return false;
 	size_class_init();
