@@ -2,9 +2,10 @@
  * heap_run - the bins of run classes, and pages for what has no class.
  *
  * 1. What a thread may not cache (option cache), and what its bin has no room
- *    for, goes to the barn as far as that takes it; the rest to the zones.
+ *    for, goes to the barn as far as that takes it; the rest to the zones,
+ *    and all of it where memory is short.
  * 2. A cached run's word says so. It is pushed and claimed by atomic
- *    operations on that word, for others may purge it meanwhile (mm/page_alloc).
+ *    operations on that word, for others may purge it meanwhile (page_alloc).
  */
 #include "heap/thread_heap.h"
 
@@ -164,13 +165,15 @@ void heap_free_run(struct page *page)
 
 	if (bin->main_top == bin->spare_end)
 		run_bin_make_room(heap, bin);
-	if (!options.cache || !run_bin_has_room(heap, bin, word)) {
+	if (heap_push_run(heap, page, word)) {
+		/* It may be cached after all. */
+	} else if (options.cache && !reclaim_is_pressed() &&
+		   run_bin_has_room(heap, bin, word)) {
+		run_bin_push(heap, bin, page, word);
+		run_bin_make_room(heap, bin);
+	} else {
 		heap->nr_free[class]++;
 		free_pages_exact(&heap->pcp, page, run_nr_pages(page));
-	} else {
-		run_bin_push(heap, bin, page, word);
-		if (heap->cached_runs > options.cache)
-			run_bin_make_room(heap, bin);
 	}
 	heap_leave(heap);
 }

@@ -24,6 +24,7 @@ static struct shrinker *shrinkers;
 static struct lock reclaim_lock = LOCK_INITIALIZER(LOCK_RECLAIM);
 
 uint64_t reclaim_due_ms;
+bool reclaim_pressed;
 
 void register_shrinker(struct shrinker *shrinker)
 {
@@ -170,6 +171,7 @@ void reclaim_tick(uint64_t now)
 		return;
 	__atomic_store_n(&reclaim_due_ms, now + options.decay_ms / 2 + 1,
 			 __ATOMIC_RELAXED);
+	__atomic_store_n(&reclaim_pressed, false, __ATOMIC_RELAXED);
 	shrink_caches(RECLAIM_IDLE);
 	for_each_zone(zone)
 		zone_reclaim(zone);
@@ -227,6 +229,7 @@ static void reclaim_near_limit(struct zone *zone)
 	limit_read(&limit);
 	left = limit.left >> PAGE_SHIFT;
 	margin = (limit.size >> PAGE_SHIFT) / 8;
+	__atomic_store_n(&reclaim_pressed, left < margin, __ATOMIC_RELAXED);
 	if (left < margin) {
 		shrink_caches(RECLAIM_ALL);
 		left += zone_purge(zone, margin - left + margin / 4, 0);

@@ -47,6 +47,14 @@ void register_shrinker(struct shrinker *shrinker);
 /* The moment of the next reclaim, of os_now_ms(). */
 extern uint64_t reclaim_due_ms;
 
+/* At its last look reclaim found little left of the limit. A hint. */
+extern bool reclaim_pressed;
+
+static inline bool reclaim_is_pressed(void)
+{
+	return unlikely(__atomic_load_n(&reclaim_pressed, __ATOMIC_RELAXED));
+}
+
 /* Reclaims by time, if `now` is past the due moment and nobody else does. */
 void reclaim_tick(uint64_t now);
 
