@@ -156,6 +156,19 @@ bool heap_grow_run(struct page *page, unsigned int class)
 	return grown;
 }
 
+/* More than the thread may cache: goes on to the barn with what lies in the
+ * bin. False: nobody may keep it. */
+static bool run_bin_pass_on(struct heap *heap, struct bin *bin,
+			    struct page *page, uint64_t word)
+{
+	if (!options.cache || reclaim_is_pressed() ||
+	    !run_bin_has_room(heap, bin, word))
+		return false;
+	run_bin_push(heap, bin, page, word);
+	run_bin_make_room(heap, bin);
+	return true;
+}
+
 void heap_free_run(struct page *page)
 {
 	uint64_t word = page_word(page);
@@ -165,13 +178,8 @@ void heap_free_run(struct page *page)
 
 	if (bin->main_top == bin->spare_end)
 		run_bin_make_room(heap, bin);
-	if (heap_push_run(heap, page, word)) {
-		/* It may be cached after all. */
-	} else if (options.cache && !reclaim_is_pressed() &&
-		   run_bin_has_room(heap, bin, word)) {
-		run_bin_push(heap, bin, page, word);
-		run_bin_make_room(heap, bin);
-	} else {
+	if (!heap_push_run(heap, page, word) &&
+	    !run_bin_pass_on(heap, bin, page, word)) {
 		heap->nr_free[class]++;
 		free_pages_exact(&heap->pcp, page, run_nr_pages(page));
 	}

@@ -27,6 +27,7 @@ static force_inline void *mem_malloc(size_t size)
 
 	if (unlikely(size >= thread_fast.size_end))
 		return mem_malloc_slow(size);
+	/* For the compiler: size_end is no more than that. */
 	if (size > LOOKUP_MAX)
 		__builtin_unreachable();
 	heap = thread_heap();

@@ -343,8 +343,6 @@ int main(void)
 	};
 
 	setenv("ZBMALLOC_OPTIONS", "window=1G,decay_ms=20", 0);
-	first_seed = seed = world_number("ZBM_SEED",
-					 (uint64_t)time(NULL) << 20 ^
-					 (uint64_t)getpid());
+	first_seed = seed = world_seed();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

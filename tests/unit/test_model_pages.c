@@ -316,9 +316,7 @@ static int start(void **state)
 	world_start(NR_SECTIONS * SECTION_SIZE);
 	pcp_register(&pcps[0], world_zone());
 	pcp_register(&pcps[1], world_zone());
-	first_seed = seed = world_number("ZBM_SEED",
-					 (uint64_t)time(NULL) << 20 ^
-					 (uint64_t)getpid());
+	first_seed = seed = world_seed();
 	fprintf(stderr, "ZBM_SEED=%lu\n", first_seed);
 	return 0;
 }

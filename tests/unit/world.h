@@ -22,6 +22,8 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 /* Up to the page allocator, with a window of this many bytes. */
 static inline void world_start(size_t window)
@@ -66,6 +68,13 @@ static inline uint64_t world_number(const char *name, uint64_t otherwise)
 	const char *text = getenv(name);
 
 	return text && *text ? strtoul(text, NULL, 0) : otherwise;
+}
+
+/* ZBM_SEED, or another one each time. */
+static inline uint64_t world_seed(void)
+{
+	return world_number("ZBM_SEED", (uint64_t)time(NULL) << 20 ^
+					(uint64_t)getpid());
 }
 
 /* What the kernel counts, by its place in /proc/self/statm, bytes: 0 the
