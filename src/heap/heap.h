@@ -206,8 +206,14 @@ static force_inline bool heap_push_run(struct heap *heap, struct page *page,
 	return true;
 }
 
-/* Starts the allocator if it has not been; false: no memory for it. */
+/* Before anything that takes a lock and does not begin with a heap's function:
+ * starts the allocator, and registers its fork handlers, if that has not been
+ * and needs to be. False: no memory for it. */
 bool heap_start(void);
+
+/* The fork handlers are registered when this returns, unless it is called
+ * while this very thread registers them (heap_fork.c). */
+void heap_fork_register(void);
 
 /* An object of a small class, NULL without memory. */
 void *heap_alloc_small(unsigned int class);

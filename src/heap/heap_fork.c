@@ -11,10 +11,18 @@
  *    what lay in their stacks is lost. Fork copies the page of a bin and that
  *    of its stack at different times, so a slot may name an object that went
  *    through the program to a surviving bin meanwhile, and nothing tells.
+ * 4. A process of one thread forks itself as a whole and needs none of this.
+ *    The handlers are registered when somebody else registers any
+ *    (os/thread.h), or by the first thread that comes to take a lock after a
+ *    second one was made; the others wait for that, for who forks meanwhile
+ *    does so without.
  */
 #include "heap/thread_heap.h"
 #include "mm/hotplug.h"
 #include "mm/vmscan.h"
+
+#include <sched.h>
+#include <unistd.h>
 
 static bool zones_fork(lock_fork_fn *lock_fork)
 {
@@ -71,6 +79,36 @@ void heap_fork_child(void)
 		registry.nr_idle++;
 	}
 	fork_release_all(lock_fork_child);
+}
+
+/* Survives fork in the thread that is at it. */
+static __thread bool registering
+	__attribute__((tls_model("initial-exec")));
+
+void heap_fork_register(void)
+{
+	int self = getpid(), who = 0;
+
+	if (registering)
+		return;
+	while (!__atomic_compare_exchange_n(&registry.fork_handlers, &who,
+					    self, false, __ATOMIC_ACQUIRE,
+					    __ATOMIC_ACQUIRE)) {
+		if (who == FORK_HANDLERS_DONE)
+			return;
+		/* Of another process: lost by a fork without handlers. */
+		if (who != self)
+			continue;
+		sched_yield();
+		who = 0;
+	}
+	registering = true;
+	/* This may allocate. */
+	thread_at_fork(heap_fork_prepare, heap_fork_parent, heap_fork_child);
+	registering = false;
+	/* Pairs with the acquire in heap_fork_watch. */
+	__atomic_store_n(&registry.fork_handlers, FORK_HANDLERS_DONE,
+			 __ATOMIC_RELEASE);
 }
 
 void heap_adopt(struct heap *heap)

@@ -4,7 +4,6 @@
 #include "mm/vmscan.h"
 #include "mm/zonelist.h"
 #include "os/os.h"
-#include "os/thread.h"
 #include "os/topology.h"
 
 /* Objects of a new bin's first refill: a group, else what lies in one page,
@@ -30,8 +29,11 @@ static __thread bool thread_has_ended
  * others cache is out of reach when memory runs out. */
 #define WINDOW_CACHES	64
 
-/* Where there is one node, these cost no allocation. */
-static struct heap heap_of_first, heap_of_all;
+/* Where there is one node, these cost no allocation. In this order: a page of
+ * the second is not touched for the first. */
+static struct {
+	struct heap of_first, of_all;
+} single;
 
 struct heap_registry registry = {
 	.start_lock = LOCK_INITIALIZER(LOCK_START),
@@ -193,7 +195,7 @@ static bool heap_start_locked(void)
 	size_class_init();
 	if (!heap_start_nodes())
 		return false;
-	registry.first = heap_create(&heap_of_first, heap_here());
+	registry.first = heap_create(&single.of_first, heap_here());
 	/* It must be there when there is no memory left. */
 	if (topology.max_nodes > 1)
 		registry.shared = heap_create(NULL, heap_here());
@@ -205,26 +207,28 @@ static bool heap_start_locked(void)
 	return true;
 }
 
-bool heap_start(void)
+static bool heap_start_first(void)
 {
-	bool first = false;
-
-	if (__atomic_load_n(&registry.started, __ATOMIC_ACQUIRE))
-		return true;
 	lock_acquire(&registry.start_lock);
 	if (!registry.started && heap_start_locked()) {
 		thread_set_heap(registry.first);
 		heap_add(registry.first);
-		/* Pairs with the acquire above. */
+		/* Pairs with the acquire in heap_start. */
 		__atomic_store_n(&registry.started, true, __ATOMIC_RELEASE);
-		first = true;
 	}
 	lock_release(&registry.start_lock);
-	/* This may allocate. */
-	if (first)
-		thread_at_fork(heap_fork_prepare, heap_fork_parent,
-			       heap_fork_child);
+	if (!thread_sees_atfork())
+		heap_fork_register();
 	return registry.started;
+}
+
+bool heap_start(void)
+{
+	if (unlikely(!__atomic_load_n(&registry.started, __ATOMIC_ACQUIRE)) &&
+	    !heap_start_first())
+		return false;
+	heap_fork_watch();
+	return true;
 }
 
 void heap_leave_behind(struct heap *heap)
@@ -312,6 +316,7 @@ static struct heap *heap_attach(void)
 
 	if (heap)
 		return heap;
+	heap_fork_register();
 	heap = heap_take(heap_here());
 	if (!heap)
 		return NULL;
@@ -336,7 +341,7 @@ struct heap *heap_enter_slow(void)
 	lock_acquire(&registry.shared_lock);
 	if (!registry.shared)
 		/* Pairs with the acquire in heap_shrink. */
-		__atomic_store_n(&registry.shared, heap_create(&heap_of_all, 0),
+		__atomic_store_n(&registry.shared, heap_create(&single.of_all, 0),
 				 __ATOMIC_RELEASE);
 	return registry.shared;
 }

@@ -16,6 +16,10 @@
 #include "heap/heap.h"
 #include "os/llc.h"
 #include "os/os.h"
+#include "os/thread.h"
+
+/* In the place of a process's number. */
+#define FORK_HANDLERS_DONE	(-1)
 
 struct heap_registry {
 	struct lock start_lock;
@@ -28,6 +32,8 @@ struct heap_registry {
 	struct lock lock;
 	struct heap *heaps;
 	size_t nr_heaps, nr_idle;
+	int fork_handlers;	/* Atomic: the process that registers them, 0:
+				 * none yet (heap_fork.c) */
 };
 
 extern struct heap_registry registry;
@@ -43,11 +49,23 @@ static inline bool heap_is_shared(const struct heap *heap)
 	return heap == __atomic_load_n(&registry.shared, __ATOMIC_RELAXED);
 }
 
+/* Called before any lock is taken: others may fork from now on. */
+static inline void heap_fork_watch(void)
+{
+	if (unlikely(!thread_is_alone() &&
+		     /* Pairs with the release in heap_fork_register. */
+		     __atomic_load_n(&registry.fork_handlers,
+				     __ATOMIC_ACQUIRE) !=
+			     FORK_HANDLERS_DONE))
+		heap_fork_register();
+}
+
 /* The thread's heap; or the shared one, locked; NULL: not even that. */
 static inline struct heap *heap_enter(void)
 {
 	struct heap *heap = thread_heap();
 
+	heap_fork_watch();
 	if (likely(heap))
 		return heap;
 	return heap_enter_slow();

@@ -4,6 +4,7 @@
  * plugin.so in the folder of the programs.
  */
 #include <malloc.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ char *plugin_strdup(const char *s);
 size_t plugin_in_use(void);
 int plugin_mallopt(int param, int value);
 int plugin_thread_work(int n);
+int plugin_at_fork(int *count);
 
 static char *table[100];
 static __thread char *mine;
@@ -86,4 +88,18 @@ int plugin_thread_work(int n)
 		return -1;
 	mine[0] = 1;
 	return n;
+}
+
+static int *nr_forks;
+
+static void count_fork(void)
+{
+	++*nr_forks;
+}
+
+/* Counts forks as long as this object is there. */
+int plugin_at_fork(int *count)
+{
+	nr_forks = count;
+	return pthread_atfork(count_fork, NULL, NULL);
 }
