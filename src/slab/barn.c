@@ -225,28 +225,26 @@ bool barn_is_foreign(const void *object, uint8_t heap)
 			       __ATOMIC_RELAXED) != heap;
 }
 
-/* Puts one object back; a slab that is to be destroyed goes to `dead`. */
-static bool barn_put(struct barn *barn, struct slab *slab, void *p,
-		     struct list *dead)
+/* Puts objects back, up to a wrong one; how many. A slab that is to be
+ * destroyed goes to `dead`. */
+static size_t barn_put(struct barn *barn, struct slab *slab, void **objects,
+		       size_t n, struct list *dead)
 {
 	bool was_full = slab_is_full(slab);
+	size_t put = slab_put(slab, objects, n);
 
-	if (unlikely(!slab_put(slab, p)))
-		return false;
-	if (was_full)
+	if (was_full && put)
 		barn_link(barn, slab, false);
-	if (likely(!slab_is_unused(slab)))
-		return true;
-	/* The sweep decides when it is done with it. */
-	if (slab->isolated)
-		return true;
+	/* Of one that is isolated the sweep decides when it is done with it. */
+	if (likely(!slab_is_unused(slab)) || !put || slab->isolated)
+		return put;
 	barn->nr_unused++;
 	/* Another one can serve: give this one back. */
 	if (barn->nr_unused > 1) {
 		barn_remove(barn, slab);
 		list_add_tail(dead, &slab->link);
 	}
-	return true;
+	return put;
 }
 
 void slab_destroy_list(struct pcp *pcp, struct list *dead)
@@ -275,26 +273,42 @@ static struct barn *barn_switch(struct barn *locked, const struct slab *slab)
 	return locked;
 }
 
+static uint64_t object_word(const void *object)
+{
+	return page_word(pfn_to_page(address_to_pfn(object)));
+}
+
+/* How many in a row are of pages with this word: of one slab. */
+static size_t same_word(void **objects, size_t n, uint64_t word)
+{
+	size_t i = 1;
+
+	while (i < n && object_word(objects[i]) == word)
+		i++;
+	return i;
+}
+
 void barn_flush(struct pcp *pcp, void **objects, size_t n)
 {
 	struct barn *locked = NULL;
+	size_t row, put;
 	struct list dead;
 
 	list_init(&dead);
-	for (size_t i = 0; i < n; i++) {
-		uint64_t word = page_word(pfn_to_page(
-					address_to_pfn(objects[i])));
+	for (void **end = objects + n; objects < end; objects += row) {
+		uint64_t word = object_word(*objects);
 		struct slab *slab = word_slab(word);
-		bool put = word_type(word) == PAGE_SLAB;
 
-		if (likely(put)) {
+		row = same_word(objects, (size_t)(end - objects), word);
+		put = 0;
+		if (likely(word_type(word) == PAGE_SLAB)) {
 			locked = barn_switch(locked, slab);
-			put = barn_put(locked, slab, objects[i], &dead);
+			put = barn_put(locked, slab, objects, row, &dead);
 		}
-		if (unlikely(!put)) {
+		if (unlikely(put < row)) {
 			if (locked)
 				lock_release(&locked->lock);
-			fault_bad_pointer("free", objects[i]);
+			fault_bad_pointer("free", objects[put]);
 		}
 	}
 	if (locked)

@@ -84,20 +84,18 @@ static void *slab_object(const struct slab *slab, size_t index)
 	return slab_base(slab) + index * size_classes[slab->class].size;
 }
 
-static void slab_write_key(const struct slab *slab, size_t index)
+/* A division, by the class's magic: a tenth of the time of freeing. */
+static inline size_t index_of(uint64_t magic, const char *base, const void *p)
 {
-	uint64_t *p = slab_object(slab, index);
+	unsigned __int128 product = magic;
 
-	*p = object_key(p);
+	product *= (size_t)((const char *)p - base);
+	return (size_t)(product >> 64);
 }
 
-/* A division, by the class's magic: a tenth of the time of freeing. */
 static size_t slab_index(const struct slab *slab, const void *p)
 {
-	unsigned __int128 product = size_classes[slab->class].magic;
-
-	product *= (size_t)((const char *)p - slab_base(slab));
-	return (size_t)(product >> 64);
+	return index_of(size_classes[slab->class].magic, slab_base(slab), p);
 }
 
 /* Every free object that starts in the page gets its key. */
@@ -106,18 +104,21 @@ static void slab_wake_page(struct slab *slab, size_t page)
 	size_t size = size_classes[slab->class].size;
 	size_t start = page << PAGE_SHIFT;
 	size_t end = min(start + PAGE_SIZE, slab->nr_objects * size);
+	size_t i = (start + size - 1) / size;
+	char *object = slab_base(slab) + i * size;
+	char *last = slab_base(slab) + end;
 	struct page *p = pfn_to_page(slab->pfn) + page;
 
 	page_set_word(p, page_word(p) | class_bin(slab->class));
 	slab->nr_asleep--;
 	slab->stale &= ~(1U << page);
-	for (size_t i = (start + size - 1) / size; i * size < end; i++)
+	for (; object < last; object += size, i++)
 		if (bitmap_test(slab->free, i))
-			slab_write_key(slab, i);
+			*(uint64_t *)(void *)object = object_key(object);
 }
 
-/* The pages under an object that is about to be used. */
-static void slab_wake(struct slab *slab, size_t index)
+/* The pages under an object that is about to be used; where they end. */
+static char *slab_wake(struct slab *slab, size_t index)
 {
 	size_t size = size_classes[slab->class].size;
 	size_t page = index * size >> PAGE_SHIFT;
@@ -126,22 +127,28 @@ static void slab_wake(struct slab *slab, size_t index)
 	for (; page <= last; page++)
 		if (word_is_asleep(page_word(pfn_to_page(slab->pfn) + page)))
 			slab_wake_page(slab, page);
+	return slab_base(slab) + (page << PAGE_SHIFT);
 }
 
 size_t slab_take(struct slab *slab, void **out, size_t n)
 {
-	size_t got = 0;
+	size_t size = size_classes[slab->class].size, got = 0;
+	char *base = slab_base(slab);
+	/* Up to here all pages under free objects are awake. */
+	char *awake = slab->nr_asleep ? base :
+		base + (slab_pages(slab) << PAGE_SHIFT);
 
 	for (size_t i = 0; i < array_size(slab->free) && got < n; i++) {
 		uint64_t word = slab->free[i];
 
 		while (word && got < n) {
-			size_t bit = (size_t)__builtin_ctzl(word);
+			size_t index = i * 64 + (size_t)__builtin_ctzl(word);
+			char *p = base + index * size;
 
 			word &= word - 1;
-			if (unlikely(slab->nr_asleep))
-				slab_wake(slab, i * 64 + bit);
-			out[got++] = slab_object(slab, i * 64 + bit);
+			if (unlikely(p + size > awake))
+				awake = slab_wake(slab, index);
+			out[got++] = p;
 		}
 		slab->free[i] = word;
 	}
@@ -149,15 +156,22 @@ size_t slab_take(struct slab *slab, void **out, size_t n)
 	return got;
 }
 
-bool slab_put(struct slab *slab, const void *p)
+size_t slab_put(struct slab *slab, void **objects, size_t n)
 {
-	size_t index = slab_index(slab, p);
+	size_t nr_objects = slab->nr_objects, put = 0;
+	uint64_t magic = size_classes[slab->class].magic;
+	char *base = slab_base(slab);
 
-	if (index >= slab->nr_objects || bitmap_test(slab->free, index))
-		return false;
-	bitmap_set(slab->free, index);
-	slab->nr_free++;
-	return true;
+	for (; put < n; put++) {
+		size_t index = index_of(magic, base, objects[put]);
+
+		if (unlikely(index >= nr_objects ||
+			     bitmap_test(slab->free, index)))
+			break;
+		bitmap_set(slab->free, index);
+	}
+	slab->nr_free += (uint16_t)put;
+	return put;
 }
 
 bool slab_has(const struct slab *slab, const void *p)

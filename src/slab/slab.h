@@ -108,8 +108,8 @@ void slab_destroy(struct pcp *pcp, struct slab *slab);
 /* Hands out up to n objects; how many. */
 size_t slab_take(struct slab *slab, void **out, size_t n);
 
-/* Takes an object back; false: it is free already. */
-bool slab_put(struct slab *slab, const void *p);
+/* Takes objects back, up to the first that is free already; how many. */
+size_t slab_put(struct slab *slab, void **objects, size_t n);
 
 /* Purges pages that hold free objects only, and puts them to sleep. Without
  * the lock, while the slab is isolated; pages purged. */

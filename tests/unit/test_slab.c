@@ -52,12 +52,17 @@ static void use(size_t from, size_t to, size_t size)
 	}
 }
 
+static bool put_one(struct slab *slab, void *p)
+{
+	return slab_put(slab, &p, 1) == 1;
+}
+
 /* As free does. */
 static void unuse(struct slab *slab, size_t from, size_t to)
 {
 	for (size_t i = from; i < to; i++) {
 		*(uint64_t *)objects[i] = object_key(objects[i]);
-		assert_true(slab_put(slab, objects[i]));
+		assert_true(put_one(slab, objects[i]));
 	}
 }
 
@@ -207,12 +212,12 @@ static void test_an_object_put_twice_is_refused(void **state)
 	(void)state;
 	assert_int_equal(slab_take(slab, objects, 3), 3);
 	unuse(slab, 1, 2);
-	assert_false(slab_put(slab, objects[1]));
+	assert_false(put_one(slab, objects[1]));
 	assert_int_equal(slab->nr_free, slab->nr_objects - 2);
 	slab_validate(slab);
 	unuse(slab, 0, 1);
 	unuse(slab, 2, 3);
-	assert_false(slab_put(slab, objects[0]));
+	assert_false(put_one(slab, objects[0]));
 	destroy(slab);
 }
 
@@ -223,8 +228,8 @@ static void test_an_object_that_was_never_taken_is_refused(void **state)
 
 	(void)state;
 	assert_int_equal(slab_take(slab, objects, 3), 3);
-	assert_false(slab_put(slab, slab_start(slab) + 3 * size));
-	assert_false(slab_put(slab, slab_start(slab) + slab_size(slab) - 1));
+	assert_false(put_one(slab, slab_start(slab) + 3 * size));
+	assert_false(put_one(slab, slab_start(slab) + slab_size(slab) - 1));
 	assert_int_equal(slab->nr_free, slab->nr_objects - 3);
 	slab_validate(slab);
 	unuse(slab, 0, 3);
@@ -338,7 +343,7 @@ static void test_waking_a_page_restores_the_keys_on_it_alone(void **state)
 			 slab_pages(slab) - (before - 1));
 	slab_validate(slab);
 	*(uint64_t *)p = object_key(p);
-	assert_true(slab_put(slab, p));
+	assert_true(put_one(slab, p));
 	unuse(slab, n - 1, n);
 	destroy(slab);
 }
@@ -362,7 +367,7 @@ static void test_an_object_over_two_pages_wakes_both(void **state)
 	slab_validate(slab);
 	for (size_t i = 0; i <= crossing; i++) {
 		assert_true(object_has_key(out[i]));
-		assert_true(slab_put(slab, out[i]));
+		assert_true(put_one(slab, out[i]));
 	}
 	unuse(slab, n - 1, n);
 	destroy(slab);
@@ -434,7 +439,7 @@ static void lose_a_key(void)
 
 	CHECK(slab_take(slab, objects, 2) == 2);
 	*(uint64_t *)objects[0] = 1;
-	CHECK(slab_put(slab, objects[0]));
+	CHECK(put_one(slab, objects[0]));
 	slab_validate(slab);
 }
 
