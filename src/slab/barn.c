@@ -288,6 +288,18 @@ static size_t same_word(void **objects, size_t n, uint64_t word)
 	return i;
 }
 
+/* Objects that were freed far apart lie in as many slabs: their descriptors
+ * are fetched all at once, and not one after the other. */
+static void objects_fetch_slabs(void **objects, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct slab *slab = word_slab(object_word(objects[i]));
+
+		prefetch_to_write(slab);
+		prefetch_to_write(slab->free);
+	}
+}
+
 void barn_flush(struct pcp *pcp, void **objects, size_t n)
 {
 	struct barn *locked = NULL;
@@ -295,6 +307,7 @@ void barn_flush(struct pcp *pcp, void **objects, size_t n)
 	struct list dead;
 
 	list_init(&dead);
+	objects_fetch_slabs(objects, n);
 	for (void **end = objects + n; objects < end; objects += row) {
 		uint64_t word = object_word(*objects);
 		struct slab *slab = word_slab(word);
