@@ -83,7 +83,7 @@ static inline size_t align_down(size_t n, size_t align)
 /* floor(log2(n)), n > 0 */
 static inline unsigned int log2_floor(size_t n)
 {
-	return 63 - (unsigned int)__builtin_clzl(n);
+	return 63 ^ (unsigned int)__builtin_clzl(n);
 }
 
 /* ceil(log2(n)), n > 0 */

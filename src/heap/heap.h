@@ -157,19 +157,18 @@ static force_inline bool heap_free_fast(void *p)
 }
 
 /* A run of the class from the heap's own stack, or NULL. */
-static force_inline struct page *heap_pop_run(struct heap *heap,
-					      unsigned int class)
+static force_inline void *heap_pop_run(struct heap *heap, unsigned int class)
 {
 	struct bin *bin = heap_bin(heap, class_bin(class));
-	struct page *page;
+	void *p;
 
 	if (bin->main_top == bin->main_lo)
 		return NULL;
-	page = pfn_to_page(address_to_pfn(*--bin->main_top));
-	run_claim(page);
+	p = *--bin->main_top;
+	run_claim(address_to_page(p));
 	heap->cached_runs -= size_classes[class].size;
 	heap->nr_alloc[class]++;
-	return page;
+	return p;
 }
 
 static force_inline bool run_bin_has_room(const struct heap *heap,
@@ -181,19 +180,23 @@ static force_inline bool run_bin_has_room(const struct heap *heap,
 
 /* The run is the program's, of the bin's class, and there is room. */
 static force_inline void run_bin_push(struct heap *heap, struct bin *bin,
-				      struct page *page, uint64_t word)
+				      void *p, uint64_t word)
 {
+	unsigned int class = (unsigned int)word_class(word);
+	struct page *page = address_to_page(p);
+
 	/* Pairs with the acquire in run_purge_cached. */
 	__atomic_store_n(&page->word,
 			 word | word_state_bits(RUN_CACHED | RUN_DIRTY),
 			 __ATOMIC_RELEASE);
-	*bin->main_top++ = page_address(page);
-	heap->cached_runs += size_classes[bin->class].size;
-	heap->nr_free[bin->class]++;
+	*bin->main_top++ = p;
+	heap->cached_runs += size_classes[class].size;
+	heap->nr_free[class]++;
 }
 
-/* The run is the program's, of a class. False: the thread may not cache it. */
-static force_inline bool heap_push_run(struct heap *heap, struct page *page,
+/* The run is the program's, of a class; `word` is that of its first page.
+ * False: the thread may not cache it. */
+static force_inline bool heap_push_run(struct heap *heap, void *p,
 				       uint64_t word)
 {
 	unsigned int class = (unsigned int)word_class(word);
@@ -202,7 +205,7 @@ static force_inline bool heap_push_run(struct heap *heap, struct page *page,
 	if (!run_bin_has_room(heap, bin, word) ||
 	    heap->cached_runs + size_classes[class].size > options.cache)
 		return false;
-	run_bin_push(heap, bin, page, word);
+	run_bin_push(heap, bin, p, word);
 	return true;
 }
 
@@ -228,7 +231,7 @@ void heap_free_small(uint64_t word, void *p);
 void *heap_alloc_run(unsigned int class, bool *dirty);
 
 /* The run is the program's and of a class. */
-void heap_free_run(struct page *page);
+void heap_free_run(void *p);
 
 /* Gives the program's run the length of a larger class, in its place; false:
  * the pages behind it are not free. */

@@ -117,6 +117,7 @@ void *heap_alloc_run(unsigned int class, bool *dirty)
 	struct heap *heap = heap_enter();
 	struct bin *bin;
 	struct page *page;
+	void *p;
 
 	if (!heap)
 		return NULL;
@@ -124,18 +125,18 @@ void *heap_alloc_run(unsigned int class, bool *dirty)
 	bin = heap_bin(heap, class_bin(class));
 	if (!bin_main_count(bin))
 		run_bin_refill(heap, bin);
-	page = heap_pop_run(heap, class);
-	if (!page) {
+	p = heap_pop_run(heap, class);
+	if (!p) {
 		page = alloc_run_pages(heap,
 				       size_classes[class].size >> PAGE_SHIFT,
 				       PAGE_SIZE, (int)class);
-		heap->nr_alloc[class] += page != NULL;
+		p = page ? page_address(page) : NULL;
+		heap->nr_alloc[class] += p != NULL;
 	}
 	heap_leave(heap);
-	if (!page)
-		return NULL;
-	*dirty = word_state(page_word(page)) & RUN_DIRTY;
-	return page_address(page);
+	if (p)
+		*dirty = word_state(page_word(address_to_page(p))) & RUN_DIRTY;
+	return p;
 }
 
 bool heap_grow_run(struct page *page, unsigned int class)
@@ -158,19 +159,20 @@ bool heap_grow_run(struct page *page, unsigned int class)
 
 /* More than the thread may cache: goes on to the barn with what lies in the
  * bin. False: nobody may keep it. */
-static bool run_bin_pass_on(struct heap *heap, struct bin *bin,
-			    struct page *page, uint64_t word)
+static bool run_bin_pass_on(struct heap *heap, struct bin *bin, void *p,
+			    uint64_t word)
 {
 	if (!options.cache || reclaim_is_pressed() ||
 	    !run_bin_has_room(heap, bin, word))
 		return false;
-	run_bin_push(heap, bin, page, word);
+	run_bin_push(heap, bin, p, word);
 	run_bin_make_room(heap, bin);
 	return true;
 }
 
-void heap_free_run(struct page *page)
+void heap_free_run(void *p)
 {
+	struct page *page = address_to_page(p);
 	uint64_t word = page_word(page);
 	unsigned int class = (unsigned int)word_class(word);
 	struct heap *heap = heap_tick(heap_enter());
@@ -178,8 +180,8 @@ void heap_free_run(struct page *page)
 
 	if (bin->main_top == bin->spare_end)
 		run_bin_make_room(heap, bin);
-	if (!heap_push_run(heap, page, word) &&
-	    !run_bin_pass_on(heap, bin, page, word)) {
+	if (!heap_push_run(heap, p, word) &&
+	    !run_bin_pass_on(heap, bin, p, word)) {
 		heap->nr_free[class]++;
 		free_pages_exact(&heap->pcp, page, run_nr_pages(page));
 	}

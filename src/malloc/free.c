@@ -11,7 +11,7 @@ bool mem_block_of(const void *p, struct block *block)
 
 	if (!vm_contains(p))
 		return false;
-	block->page = pfn_to_page(address_to_pfn(p));
+	block->page = address_to_page(p);
 	block->word = word = page_word(block->page);
 	switch (word_type(word)) {
 	case PAGE_SLAB:
@@ -29,29 +29,45 @@ bool mem_block_of(const void *p, struct block *block)
 	}
 }
 
+/* A run goes to the thread's bin; false: that is not what it takes. */
+static inline bool free_run_fast(void *p)
+{
+	size_t offset = (uintptr_t)p - thread_fast.vm_base;
+	uint64_t word;
+
+	if (offset >= thread_fast.vm_size || offset % PAGE_SIZE)
+		return false;
+	word = page_word(&thread_fast.mem_map[offset >> PAGE_SHIFT]);
+	return word_type(word) == PAGE_RUN && word_class(word) >= 0 &&
+	       !(word_state(word) & RUN_CACHED) &&
+	       heap_push_run(thread_heap(), p, word);
+}
+
 static cold_path void free_other(void *p)
 {
 	if (vm_contains(p) || !foreign_free(p))
 		fault_bad_pointer("free", p);
 }
 
-never_inline void mem_free_slow(void *p)
+/* On its own, so that what comes before needs no registers saved. */
+static never_inline void free_decoded(void *p)
 {
 	struct block block;
 
-	if (!p)
-		return;
-	if (unlikely(!mem_block_of(p, &block))) {
+	if (unlikely(!mem_block_of(p, &block)))
 		free_other(p);
-		return;
-	}
-	if (word_type(block.word) == PAGE_SLAB)
+	else if (word_type(block.word) == PAGE_SLAB)
 		heap_free_small(block.word, p);
 	else if (word_class(block.word) < 0)
 		huge_free(block.page);
-	else if (!thread_heap() ||
-		 !heap_push_run(thread_heap(), block.page, block.word))
-		heap_free_run(block.page);
+	else
+		heap_free_run(p);
+}
+
+never_inline void mem_free_slow(void *p)
+{
+	if (p && !free_run_fast(p))
+		free_decoded(p);
 }
 
 size_t mem_usable_size(void *p)

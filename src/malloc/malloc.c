@@ -46,12 +46,17 @@ static void *mem_alloc(size_t size)
 /* What is too large for the table, and yet in the thread's bins. */
 static inline void *pop_by_class(struct heap *heap, unsigned int class)
 {
-	struct page *page;
-
 	if (class_is_small(class))
 		return bin_pop(heap_bin(heap, class_bin(class)));
-	page = heap_pop_run(heap, class);
-	return page ? page_address(page) : NULL;
+	return heap_pop_run(heap, class);
+}
+
+/* On its own, so that what comes before needs no registers saved. */
+static never_inline void *malloc_anew(size_t size)
+{
+	void *p = likely(heap_start()) ? mem_alloc(size) : NULL;
+
+	return likely(p) ? p : mem_no_memory();
 }
 
 never_inline void *mem_malloc_slow(size_t size)
@@ -64,8 +69,7 @@ never_inline void *mem_malloc_slow(size_t size)
 		if (likely(p))
 			return p;
 	}
-	p = likely(heap_start()) ? mem_alloc(size) : NULL;
-	return likely(p) ? p : mem_no_memory();
+	return malloc_anew(size);
 }
 
 static void *alloc_run_zeroed(unsigned int class)
@@ -75,7 +79,7 @@ static void *alloc_run_zeroed(unsigned int class)
 	void *p = alloc_run(class, &dirty);
 
 	if (p)
-		clear_pages(pfn_to_page(address_to_pfn(p)), n, dirty);
+		clear_pages(address_to_page(p), n, dirty);
 	return p;
 }
 

@@ -72,6 +72,11 @@ static inline uint32_t address_to_pfn(const void *p)
 	return (uint32_t)(((uintptr_t)p - vm.base) >> PAGE_SHIFT);
 }
 
+static inline struct page *address_to_page(const void *p)
+{
+	return pfn_to_page(address_to_pfn(p));
+}
+
 static inline void *page_address(const struct page *page)
 {
 	return pfn_to_address(page_to_pfn(page));

@@ -71,13 +71,13 @@ size_t run_purge_cached(struct page *page);
 
 static force_inline void run_claim(struct page *page)
 {
-	/* Pairs with the release in run_purge_cached. */
-	uint64_t word = __atomic_fetch_and(&page->word,
-					   ~word_state_bits(RUN_CACHED),
-					   __ATOMIC_ACQUIRE);
-
-	ASSERT(word_state(word) & RUN_CACHED);
-	if (unlikely(word_state(word) & RUN_BUSY))
+	ASSERT(word_state(page_word(page)) & RUN_CACHED);
+	__atomic_fetch_and(&page->word, ~word_state_bits(RUN_CACHED),
+			   __ATOMIC_ACQUIRE);
+	/* From here on nobody sets it. Pairs with the release in
+	 * run_purge_cached. */
+	if (unlikely(word_state(__atomic_load_n(&page->word,
+						__ATOMIC_ACQUIRE)) & RUN_BUSY))
 		run_wait(page);
 }
 

@@ -219,7 +219,7 @@ size_t barn_refill(struct barn *barn, uint8_t heap, struct pcp *pcp, gfp_t gfp,
 
 bool barn_is_foreign(const void *object, uint8_t heap)
 {
-	struct page *page = pfn_to_page(address_to_pfn(object));
+	struct page *page = address_to_page(object);
 
 	return __atomic_load_n(&word_slab(page_word(page))->taker,
 			       __ATOMIC_RELAXED) != heap;
@@ -273,17 +273,12 @@ static struct barn *barn_switch(struct barn *locked, const struct slab *slab)
 	return locked;
 }
 
-static uint64_t object_word(const void *object)
-{
-	return page_word(pfn_to_page(address_to_pfn(object)));
-}
-
 /* How many in a row are of pages with this word: of one slab. */
 static size_t same_word(void **objects, size_t n, uint64_t word)
 {
 	size_t i = 1;
 
-	while (i < n && object_word(objects[i]) == word)
+	while (i < n && page_word(address_to_page(objects[i])) == word)
 		i++;
 	return i;
 }
@@ -293,7 +288,7 @@ static size_t same_word(void **objects, size_t n, uint64_t word)
 static void objects_fetch_slabs(void **objects, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct slab *slab = word_slab(object_word(objects[i]));
+		struct slab *slab = word_slab(page_word(address_to_page(objects[i])));
 
 		prefetch_to_write(slab);
 		prefetch_to_write(slab->free);
@@ -309,7 +304,7 @@ void barn_flush(struct pcp *pcp, void **objects, size_t n)
 	list_init(&dead);
 	objects_fetch_slabs(objects, n);
 	for (void **end = objects + n; objects < end; objects += row) {
-		uint64_t word = object_word(*objects);
+		uint64_t word = page_word(address_to_page(*objects));
 		struct slab *slab = word_slab(word);
 
 		row = same_word(objects, (size_t)(end - objects), word);
@@ -332,7 +327,7 @@ void barn_flush(struct pcp *pcp, void **objects, size_t n)
 void barn_flush_runs(struct pcp *pcp, void **objects, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct page *page = pfn_to_page(address_to_pfn(objects[i]));
+		struct page *page = address_to_page(objects[i]);
 
 		ASSERT(word_type(page_word(page)) == PAGE_RUN);
 		run_claim(page);

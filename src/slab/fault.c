@@ -68,7 +68,7 @@ cold_path _Noreturn void fault_bad_pointer(const char *what, const void *p)
 	if (!vm_contains(p))
 		print_fatal("%s of %p, which zbmalloc never handed out",
 			    what, p);
-	page = pfn_to_page(address_to_pfn(p));
+	page = address_to_page(p);
 	word = page_word(page);
 	if (word_type(word) == PAGE_SLAB)
 		fault_slab(what, p, word);
@@ -81,7 +81,7 @@ cold_path _Noreturn void fault_bad_pointer(const char *what, const void *p)
 
 cold_path _Noreturn void fault_write_after_free(const void *p)
 {
-	uint64_t word = page_word(pfn_to_page(address_to_pfn(p)));
+	uint64_t word = page_word(address_to_page(p));
 
 	print_fatal("write after free at %p (size class %u, slab %u): the "
 		    "freed block's first bytes have changed", p,

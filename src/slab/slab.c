@@ -247,7 +247,7 @@ static bool slab_sleeps_at(const struct slab *slab, size_t index)
 {
 	const void *p = slab_object(slab, index);
 
-	return word_is_asleep(page_word(pfn_to_page(address_to_pfn(p))));
+	return word_is_asleep(page_word(address_to_page(p)));
 }
 
 void slab_validate(const struct slab *slab)
