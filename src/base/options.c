@@ -59,6 +59,10 @@ const struct option_entry options_table[] = {
 	  "Memory to take of a node at most, as 0:2G,1:512M; what exceeds it "
 	  "goes to the next nearest.",
 	  FIELD(node_limit) },
+	{ "deepbind", OPTION_BOOL, NULL, "0",
+	  "Obey RTLD_DEEPBIND: libraries opened with it use the C library's "
+	  "malloc.",
+	  FIELD(deepbind) },
 	{ "stats", OPTION_STRING, NULL, "",
 	  "Report at exit: 1 to standard error, else to the file named here.",
 	  FIELD(stats) },

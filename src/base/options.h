@@ -30,6 +30,7 @@ struct options {
 	size_t cache;		/* bytes a thread may cache of 16 KiB up */
 	enum numa_mode numa;
 	enum tier_mode tier;	/* which memory comes first */
+	bool deepbind;		/* libraries may use the C library's malloc */
 	char node_limit[12 * MAX_NUMNODES];	/* "ID:SIZE,..." */
 	char stats[256];	/* "" off, "1" stderr, else a file's path */
 };

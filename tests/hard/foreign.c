@@ -1,3 +1,4 @@
+/* run: options deepbind=1 */
 /*
  * foreign - pointers of other allocators of the process given to free,
  * realloc and malloc_usable_size: they are handed to whoever manages them.
