@@ -227,8 +227,9 @@ void *heap_alloc_small_node(unsigned int class, int node);
 /* The pointer is to an object of a small class that is the program's. */
 void heap_free_small(uint64_t word, void *p);
 
-/* A run of the class; NULL without memory. *dirty: it may not be zero. */
-void *heap_alloc_run(unsigned int class, bool *dirty);
+/* A run of the class, at a multiple of align (a power of two, a page at least);
+ * NULL without memory. *dirty: it may not be zero. */
+void *heap_alloc_run(unsigned int class, size_t align, bool *dirty);
 
 /* The run is the program's and of a class. */
 void heap_free_run(void *p);

@@ -87,10 +87,13 @@ static __thread bool registering
 
 void heap_fork_register(void)
 {
-	int self = getpid(), who = 0;
+	int who = __atomic_load_n(&registry.fork_handlers, __ATOMIC_ACQUIRE);
+	int self;
 
-	if (registering)
+	if (who == FORK_HANDLERS_DONE || registering)
 		return;
+	self = getpid();
+	who = 0;
 	while (!__atomic_compare_exchange_n(&registry.fork_handlers, &who,
 					    self, false, __ATOMIC_ACQUIRE,
 					    __ATOMIC_ACQUIRE)) {

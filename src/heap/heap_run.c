@@ -112,12 +112,12 @@ static void run_bin_refill(struct heap *heap, struct bin *bin)
 	heap->cached_runs += full->nr * size_classes[bin->class].size;
 }
 
-void *heap_alloc_run(unsigned int class, bool *dirty)
+void *heap_alloc_run(unsigned int class, size_t align, bool *dirty)
 {
 	struct heap *heap = heap_enter();
+	void *p = NULL;
 	struct bin *bin;
 	struct page *page;
-	void *p;
 
 	if (!heap)
 		return NULL;
@@ -125,11 +125,13 @@ void *heap_alloc_run(unsigned int class, bool *dirty)
 	bin = heap_bin(heap, class_bin(class));
 	if (!bin_main_count(bin))
 		run_bin_refill(heap, bin);
-	p = heap_pop_run(heap, class);
+	/* Most runs of a power of two pages are as aligned as they are long. */
+	if (bin_main_count(bin) && (uintptr_t)bin->main_top[-1] % align == 0)
+		p = heap_pop_run(heap, class);
 	if (!p) {
 		page = alloc_run_pages(heap,
 				       size_classes[class].size >> PAGE_SHIFT,
-				       PAGE_SIZE, (int)class);
+				       align, (int)class);
 		p = page ? page_address(page) : NULL;
 		heap->nr_alloc[class] += p != NULL;
 	}

@@ -341,7 +341,8 @@ struct heap *heap_enter_slow(void)
 	lock_acquire(&registry.shared_lock);
 	if (!registry.shared)
 		/* Pairs with the acquire in heap_shrink. */
-		__atomic_store_n(&registry.shared, heap_create(&single.of_all, 0),
+		__atomic_store_n(&registry.shared,
+				 heap_create(&single.of_all, 0),
 				 __ATOMIC_RELEASE);
 	return registry.shared;
 }

@@ -3,8 +3,10 @@
  *
  * 1. An object of a class is as aligned as its size is even: the smallest
  *    class that is large enough and aligned enough serves.
- * 2. Beyond that a page's alignment is a run's, and more is a block of the
- *    page allocator's that starts there.
+ * 2. Beyond that a page's alignment is a run's, and more, up to its length,
+ *    that of most runs.
+ * 3. What is aligned to more than its length is a block of the page
+ *    allocator's that starts there.
  */
 #include "malloc/huge.h"
 #include "os/os.h"
@@ -34,6 +36,8 @@ static void *aligned_new(size_t align, size_t size)
 	}
 	if (align <= PAGE_SIZE)
 		return mem_malloc(max(size, SMALL_MAX + 1));
+	if (align <= size && size > SMALL_MAX && size <= CLASS_MAX)
+		return mem_alloc_run(size, align);
 	return huge_alloc(size, align, false);
 }
 

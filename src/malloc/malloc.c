@@ -21,25 +21,30 @@ static void *alloc_small(unsigned int class)
 	return p;
 }
 
-static void *alloc_run(unsigned int class, bool *dirty)
+static void *alloc_run(unsigned int class, size_t align, bool *dirty)
 {
-	void *p = heap_alloc_run(class, dirty);
+	void *p = heap_alloc_run(class, align, dirty);
 
 	if (unlikely(!p)) {
 		heap_flush();
-		p = heap_alloc_run(class, dirty);
+		p = heap_alloc_run(class, align, dirty);
 	}
 	return p;
 }
 
-static void *mem_alloc(size_t size)
+void *mem_alloc_run(size_t size, size_t align)
 {
 	bool dirty;
 
+	return alloc_run(size_class_of(size), align, &dirty);
+}
+
+static void *mem_alloc(size_t size)
+{
 	if (size <= SMALL_MAX)
 		return alloc_small(size_class_of(size));
 	if (size <= CLASS_MAX)
-		return alloc_run(size_class_of(size), &dirty);
+		return mem_alloc_run(size, PAGE_SIZE);
 	return huge_alloc(size, PAGE_SIZE, false);
 }
 
@@ -76,7 +81,7 @@ static void *alloc_run_zeroed(unsigned int class)
 {
 	size_t n = size_classes[class].size >> PAGE_SHIFT;
 	bool dirty;
-	void *p = alloc_run(class, &dirty);
+	void *p = alloc_run(class, PAGE_SIZE, &dirty);
 
 	if (p)
 		clear_pages(address_to_page(p), n, dirty);

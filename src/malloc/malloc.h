@@ -90,6 +90,10 @@ struct block {
 /* False: not the start of a live block of ours. */
 bool mem_block_of(const void *p, struct block *block);
 
+/* A run of a class for SMALL_MAX < size <= CLASS_MAX, at a multiple of align
+ * (a power of two, a page at least); NULL without memory. */
+void *mem_alloc_run(size_t size, size_t align);
+
 /* errno = ENOMEM; NULL. */
 void *mem_no_memory(void);
 

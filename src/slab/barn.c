@@ -217,11 +217,14 @@ size_t barn_refill(struct barn *barn, uint8_t heap, struct pcp *pcp, gfp_t gfp,
 	return got;
 }
 
+static struct slab *object_slab(const void *object)
+{
+	return word_slab(page_word(address_to_page(object)));
+}
+
 bool barn_is_foreign(const void *object, uint8_t heap)
 {
-	struct page *page = address_to_page(object);
-
-	return __atomic_load_n(&word_slab(page_word(page))->taker,
+	return __atomic_load_n(&object_slab(object)->taker,
 			       __ATOMIC_RELAXED) != heap;
 }
 
@@ -288,7 +291,7 @@ static size_t same_word(void **objects, size_t n, uint64_t word)
 static void objects_fetch_slabs(void **objects, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct slab *slab = word_slab(page_word(address_to_page(objects[i])));
+		struct slab *slab = object_slab(objects[i]);
 
 		prefetch_to_write(slab);
 		prefetch_to_write(slab->free);

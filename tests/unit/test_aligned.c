@@ -69,6 +69,54 @@ static void test_small_alignments_waste_little(void **state)
 	heap_validate();
 }
 
+/* What was freed last is handed out again if it is aligned enough. */
+static void test_aligned_runs_come_from_the_bins(void **state)
+{
+	char *low, *high, *p;
+
+	(void)state;
+	for (size_t align = 32UL << 10; align <= 1UL << 20; align *= 2) {
+		low = mem_memalign(align, align);
+		high = mem_memalign(align, align);
+		check(low, align, align);
+		check(high, align, align);
+		mem_free(high);
+		assert_ptr_equal(p = mem_memalign(align, align), high);
+		mem_free(p);
+		mem_free(low);
+	}
+	heap_validate();
+}
+
+/* What grew in its place may start anywhere. */
+static void test_runs_that_are_not_aligned_enough_stay(void **state)
+{
+	enum { NR = 16, SIZE = 16384 };
+	char *p[NR], *aligned;
+	size_t nr_tried = 0;
+
+	(void)state;
+	for (size_t i = 0; i < NR; i++)
+		p[i] = mem_malloc(SIZE);
+	for (size_t i = 0; i < NR; i += 2)
+		mem_free(p[i]);
+	mem_trim(0);
+	for (size_t i = 1; i < NR; i += 2) {
+		p[i] = mem_realloc(p[i], 2 * SIZE);
+		if ((uintptr_t)p[i] % (2 * SIZE) == 0)
+			continue;
+		nr_tried++;
+		mem_free(p[i]);
+		aligned = mem_memalign(2 * SIZE, 2 * SIZE);
+		check(aligned, 2 * SIZE, 2 * SIZE);
+		p[i] = aligned;
+	}
+	assert_true(nr_tried > 0);
+	for (size_t i = 1; i < NR; i += 2)
+		mem_free(p[i]);
+	heap_validate();
+}
+
 static void test_what_is_no_power_of_two_is_invalid(void **state)
 {
 	static const size_t aligns[] = { 0, 3, 24, 100, 4097 };
@@ -183,6 +231,10 @@ int main(void)
 				       start),
 		cmocka_unit_test_setup(test_small_alignments_waste_little,
 				       start),
+		cmocka_unit_test_setup(test_aligned_runs_come_from_the_bins,
+				       start),
+		cmocka_unit_test_setup(
+			test_runs_that_are_not_aligned_enough_stay, start),
 		cmocka_unit_test_setup(test_what_is_no_power_of_two_is_invalid,
 				       start),
 		cmocka_unit_test_setup(test_posix_memalign_returns_its_errors,

@@ -234,12 +234,12 @@ static void test_what_nobody_takes_is_given_back(void **state)
 static void test_runs_are_reused_at_once(void **state)
 {
 	bool dirty;
-	void *p = heap_alloc_run(50, &dirty), *q;
+	void *p = heap_alloc_run(50, PAGE_SIZE, &dirty), *q;
 
 	(void)state;
 	assert_non_null(p);
 	mem_free(p);
-	q = heap_alloc_run(50, &dirty);
+	q = heap_alloc_run(50, PAGE_SIZE, &dirty);
 	assert_ptr_equal(p, q);
 	assert_true(dirty);
 	mem_free(q);
