@@ -106,7 +106,7 @@ void huge_free(struct page *page)
 {
 	size_t n = run_nr_pages(page);
 
-	/* For fork: see there. */
+	/* Locks follow, and no function of the heap comes first. */
 	heap_start();
 	__atomic_fetch_add(&huge.nr_free, 1, __ATOMIC_RELAXED);
 	huge_count_size(0, n);
@@ -158,7 +158,7 @@ void *huge_resize(struct page *page, size_t size)
 {
 	size_t n = pages_for(size), old_n = run_nr_pages(page);
 
-	/* For fork: see there. */
+	/* Locks follow, and no function of the heap comes first. */
 	heap_start();
 	if (n == old_n)
 		return page_address(page);

@@ -432,7 +432,7 @@ size_t run_purge_cached(struct page *page)
 	    (RUN_CACHED | RUN_DIRTY))
 		return 0;
 	/* Fails if it was claimed meanwhile. Pairs with the release in
-	 * heap_push_run. */
+	 * run_bin_push. */
 	if (!__atomic_compare_exchange_n(&page->word, &word, word | busy,
 					 false, __ATOMIC_ACQUIRE,
 					 __ATOMIC_RELAXED))
