@@ -69,6 +69,14 @@ static inline bool is_pow2(size_t n)
 	return n && !(n & (n - 1));
 }
 
+/* What strcmp would tell, without a name to look up at start. */
+static inline bool string_is(const char *a, const char *b)
+{
+	for (; *a == *b && *a; a++, b++)
+		;
+	return *a == *b;
+}
+
 /* `align` is a power of two; the result wraps to 0 above SIZE_MAX - align. */
 static inline size_t align_up(size_t n, size_t align)
 {

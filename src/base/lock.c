@@ -2,7 +2,6 @@
 #include "base/print.h"
 
 #include <linux/futex.h>
-#include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +19,11 @@
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 	      "futexes have 32 bits: the lower half comes first");
+
+void lock_yield(void)
+{
+	syscall(SYS_sched_yield);
+}
 
 /* Until it is mine. */
 static void lock_wait_for(struct lock *lock)
@@ -116,7 +120,7 @@ bool lock_fork_try(struct lock *lock)
 		end = end ? end : now_ns() + LOCK_FORK_NS;
 		if (now_ns() > end)
 			break;
-		sched_yield();
+		lock_yield();
 	}
 	return true;
 }

@@ -43,6 +43,9 @@ void lock_init(struct lock *lock, enum lock_rank rank);
 void lock_acquire_slow(struct lock *lock);
 void lock_release_slow(struct lock *lock);
 
+/* Lets other threads run, where what they do is waited for. */
+void lock_yield(void);
+
 /* What identifies the calling thread as an owner. Never 0. */
 static inline uintptr_t lock_self(void)
 {

@@ -84,19 +84,20 @@ struct place {
 
 static bool span_is(struct span span, const char *word)
 {
-	return strlen(word) == span.len && !memcmp(span.at, word, span.len);
+	return strlen(word) == span.len && !strncmp(span.at, word, span.len);
 }
 
 /* The part before the first `c`, which *span then loses together with `c`. */
 static struct span span_split(struct span *span, char c)
 {
-	const char *found = memchr(span->at, c, span->len);
-	struct span head = *span;
+	struct span head = { span->at, 0 };
+	size_t gone;
 
-	if (found)
-		head.len = (size_t)(found - span->at);
-	span->at += head.len + (found ? 1 : 0);
-	span->len -= head.len + (found ? 1 : 0);
+	while (head.len < span->len && head.at[head.len] != c)
+		head.len++;
+	gone = min(head.len + 1, span->len);
+	span->at += gone;
+	span->len -= gone;
 	return head;
 }
 
@@ -169,7 +170,7 @@ static bool enum_parse(const char *names, struct span value,
 	for (*result = 0; rest.len; ++*result) {
 		name = span_split(&rest, '|');
 		if (name.len == value.len &&
-		    !memcmp(name.at, value.at, name.len))
+		    !strncmp(name.at, value.at, name.len))
 			return true;
 	}
 	return false;
@@ -364,7 +365,7 @@ static struct span setting_at(const char *text)
 
 void options_parse(struct options *opts, const char *text, const char *where)
 {
-	struct place place = { where, strchr(text, '\n') ? 1 : 0 };
+	struct place place = { where, text[strcspn(text, "\n")] ? 1 : 0 };
 	struct span setting;
 
 	while (*text) {

@@ -44,6 +44,12 @@ static int file_open(const char *path)
 	return (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 }
 
+/* The end of the text, too. */
+static bool is_separator(char c)
+{
+	return strcspn((const char[]){ c, '\0' }, OPTION_SEPARATORS) == 0;
+}
+
 /* A # that begins a setting begins a comment. */
 static void comments_blank(char *text, size_t len)
 {
@@ -54,7 +60,7 @@ static void comments_blank(char *text, size_t len)
 	for (i = 0; i < len; i++) {
 		if (text[i] == '\n')
 			comment = false;
-		else if (text[i] == '#' && strchr(OPTION_SEPARATORS, before))
+		else if (text[i] == '#' && is_separator(before))
 			comment = true;
 		before = text[i];
 		if (comment || !text[i])

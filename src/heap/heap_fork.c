@@ -21,7 +21,6 @@
 #include "mm/hotplug.h"
 #include "mm/vmscan.h"
 
-#include <sched.h>
 #include <unistd.h>
 
 static bool zones_fork(lock_fork_fn *lock_fork)
@@ -102,7 +101,7 @@ void heap_fork_register(void)
 		/* Of another process: lost by a fork without handlers. */
 		if (who != self)
 			continue;
-		sched_yield();
+		lock_yield();
 		who = 0;
 	}
 	registering = true;

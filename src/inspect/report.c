@@ -37,10 +37,16 @@ static struct {
 
 static char report_text[REPORT_SIZE];
 
+/* With an empty path the file that is open as `at`. */
+static bool file_status(int at, const char *path, struct stat *st)
+{
+	return !syscall(SYS_newfstatat, at, path, st, AT_EMPTY_PATH);
+}
+
 static bool target_set(struct target *target, int fd, struct stat *st)
 {
 	target->fd = -1;
-	if (fd < 0 || fstat(fd, st))
+	if (fd < 0 || !file_status(fd, "", st))
 		return false;
 	*target = (struct target){ fd, st->st_dev, st->st_ino };
 	return true;
@@ -50,7 +56,7 @@ static bool target_is_same(const struct target *target)
 {
 	struct stat st;
 
-	return target->fd >= 0 && !fstat(target->fd, &st) &&
+	return target->fd >= 0 && file_status(target->fd, "", &st) &&
 	       st.st_dev == target->dev && st.st_ino == target->ino;
 }
 
@@ -105,7 +111,7 @@ static void name_copy(char name[NAME_SIZE])
 
 static bool stats_go_to_stderr(void)
 {
-	return strcmp(options.stats, "1") == 0;
+	return string_is(options.stats, "1");
 }
 
 void report_start(void)
@@ -183,7 +189,8 @@ static bool other_threads_run(void)
 {
 	struct stat st;
 
-	return stat("/proc/self/task", &st) || st.st_nlink != 3;
+	return !file_status(AT_FDCWD, "/proc/self/task", &st) ||
+	       st.st_nlink != 3;
 }
 
 static void validate(void)

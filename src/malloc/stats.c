@@ -105,17 +105,10 @@ static size_t peak_resident(void)
 	static const char name[] = "VmHWM:";
 	char buf[STATUS_SIZE];
 	const char *at = NULL;
-	size_t kib = 0;
 
 	if (os_read_file("/proc/self/status", buf, sizeof(buf)) > 0)
 		at = strstr(buf, name);
-	if (!at)
-		return 0;
-	for (at += sizeof(name) - 1; *at == ' ' || *at == '\t'; at++)
-		;
-	for (; *at >= '0' && *at <= '9'; at++)
-		kib = kib * 10 + (size_t)(*at - '0');
-	return kib << 10;
+	return at ? os_parse_number(at + sizeof(name) - 1) << 10 : 0;
 }
 
 void stats_process(struct stats_process *process)

@@ -7,8 +7,6 @@
 #include "os/os.h"
 #include "os/topology.h"
 
-#include <sched.h>
-
 /* Runs of at least this many pages are pieced together before the zone grows;
  * smaller ones find their place in any block. */
 #define PIECED_MIN	64
@@ -416,7 +414,7 @@ cold_path void run_wait(struct page *page)
 	/* Pairs with the release in run_purge_cached. */
 	while (word_state(__atomic_load_n(&page->word, __ATOMIC_ACQUIRE)) &
 	       RUN_BUSY)
-		sched_yield();
+		lock_yield();
 }
 
 size_t run_purge_cached(struct page *page)

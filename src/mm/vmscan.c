@@ -6,8 +6,6 @@
 #include "os/limit.h"
 #include "os/os.h"
 
-#include <sched.h>
-
 /* A single page costs a system call and a fault as a large block does: the
  * clock purges only so many of them each time. */
 #define PURGE_TICK_ORDER	1
@@ -244,7 +242,7 @@ cold_path void reclaim_at_high_slow(struct zone *zone)
 	while (!lock_try(&reclaim_lock)) {
 		if (!__atomic_load_n(&zone->over_high, __ATOMIC_RELAXED))
 			return;
-		sched_yield();
+		lock_yield();
 	}
 	shrink_caches(RECLAIM_STALE);
 	/* What lies free and dirty did not serve. */

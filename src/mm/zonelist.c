@@ -31,7 +31,7 @@ static void zone_init(struct zone *zone, int node, enum zone_type type)
 	};
 	size_t limit = SIZE_MAX;
 
-	if (type == ZONE_NORMAL)
+	if (type == ZONE_NORMAL && *options.node_limit)
 		limit = options_limit_of(options.node_limit,
 					 (size_t)topology.node[node].id);
 	zone->node = node;

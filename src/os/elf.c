@@ -120,7 +120,7 @@ uintptr_t elf_find_symbol(const struct elf_object *object, const char *name)
 		uint32_t other = hashes[i - head[1]];
 
 		if ((other | 1) == (hash | 1) && symbols[i].st_shndx &&
-		    !strcmp(strings + symbols[i].st_name, name))
+		    string_is(strings + symbols[i].st_name, name))
 			return object->bias + symbols[i].st_value;
 		if (other & 1)
 			return 0;
@@ -136,7 +136,7 @@ bool elf_find_data(const struct elf_object *object, uintptr_t *start,
 	const ElfW(Phdr) *segment;
 	size_t i;
 
-	if (!probe_readable(bias) || memcmp(header, ELFMAG, SELFMAG))
+	if (!probe_readable(bias) || strncmp((const char *)header, ELFMAG, SELFMAG))
 		return false;
 	segment = (const ElfW(Phdr) *)(bias + header->e_phoff);
 	for (i = 0; i < header->e_phnum; i++, segment++) {

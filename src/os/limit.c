@@ -7,16 +7,11 @@ static size_t limit_field(const char *text, const char *name)
 {
 	size_t length = strlen(name);
 
-	for (; text; text = strchr(text, '\n')) {
+	while (*text) {
+		if (strncmp(text, name, length) == 0)
+			return os_parse_number(text + length);
+		text += strcspn(text, "\n");
 		text += *text == '\n';
-		if (strncmp(text, name, length) == 0) {
-			text += length;
-			while (*text == ' ')
-				text++;
-			return os_parse_number(text);
-		}
-		if (!*text)
-			break;
 	}
 	return SIZE_MAX;
 }
@@ -100,15 +95,13 @@ static void limit_of_groups(struct limit *limit)
 	if (os_read_file("/proc/self/cgroup", buf, sizeof(buf)) <= 0)
 		return;
 	for (line = buf; *line; line = end) {
-		end = strchr(line, '\n');
-		if (end)
+		end = line + strcspn(line, "\n");
+		if (*end)
 			*end++ = '\0';
-		else
-			end = line + strlen(line);
-		group = strchr(line, '/');
-		if (group && strncmp(line, "0::", 3) == 0)
+		group = line + strcspn(line, "/");
+		if (*group && strncmp(line, "0::", 3) == 0)
 			limit_of_group(limit, &names_v2, group);
-		else if (group && strstr(line, ":memory:"))
+		else if (*group && strstr(line, ":memory:"))
 			limit_of_group(limit, &names_v1, group);
 	}
 }

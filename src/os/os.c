@@ -68,14 +68,15 @@ void os_release(void *addr, size_t size)
 {
 	int saved_errno = errno;
 
-	munmap(addr, size);
+	syscall(SYS_munmap, addr, size);
 	errno = saved_errno;
 }
 
 bool os_commit(void *addr, size_t size)
 {
 	int saved_errno = errno;
-	bool ok = mprotect(addr, size, PROT_READ | PROT_WRITE) == 0;
+	bool ok = syscall(SYS_mprotect, addr, size,
+			  PROT_READ | PROT_WRITE) == 0;
 
 	__atomic_fetch_add(&os.nr_commits, 1, __ATOMIC_RELAXED);
 	errno = saved_errno;
@@ -86,7 +87,7 @@ static bool os_advise(void *addr, size_t size, int advice,
 		      enum os_refusal refusal)
 {
 	int saved_errno = errno;
-	bool ok = madvise(addr, size, advice) == 0;
+	bool ok = syscall(SYS_madvise, addr, size, advice) == 0;
 
 	if (!ok)
 		os_refuse(refusal);
@@ -122,9 +123,9 @@ bool os_hugepage(void *addr, size_t size, bool wanted)
 bool os_move(void *from, void *to, size_t size)
 {
 	int saved_errno = errno;
-	bool ok = mremap(from, size, size,
-			 MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
-			 to) == to;
+	long at = syscall(SYS_mremap, from, size, size, MREMAP_MAYMOVE |
+			  MREMAP_FIXED | MREMAP_DONTUNMAP, to);
+	bool ok = at == (long)to;
 
 	if (!ok)
 		os_refuse(OS_REFUSED_MOVE);
@@ -177,6 +178,8 @@ size_t os_parse_number(const char *text)
 {
 	size_t n = 0;
 
+	while (*text == ' ' || *text == '\t')
+		text++;
 	for (; *text >= '0' && *text <= '9'; text++)
 		n = n * 10 + (size_t)(*text - '0');
 	return n;
@@ -184,7 +187,9 @@ size_t os_parse_number(const char *text)
 
 static const char *skip_digits(const char *text)
 {
-	return text + strspn(text, "0123456789");
+	while (*text >= '0' && *text <= '9')
+		text++;
+	return text;
 }
 
 bool os_parse_range(const char **text, size_t *first, size_t *last)
@@ -228,7 +233,8 @@ size_t os_address_space_left(void)
 	struct rlimit limit;
 	size_t used;
 
-	if (getrlimit(RLIMIT_AS, &limit) || limit.rlim_cur == RLIM_INFINITY)
+	if (syscall(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) ||
+	    limit.rlim_cur == RLIM_INFINITY)
 		return SIZE_MAX;
 	used = os_statm(0);
 	return limit.rlim_cur > used ? limit.rlim_cur - used : 0;

@@ -72,7 +72,8 @@ size_t os_resident(void);
 /* Reads at most size - 1 bytes and ends them with 0; -1 when refused. */
 long os_read_file(const char *path, char *buf, size_t size);
 
-/* The decimal number at the start of the text; 0 without one. */
+/* The decimal number at the start of the text, behind blanks and tabs; 0
+ * without one. */
 size_t os_parse_number(const char *text);
 
 /* The next range of a list such as "0-3,7"; false: there is none. */

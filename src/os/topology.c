@@ -47,6 +47,15 @@ static bool mask_test(const struct id_mask *mask, size_t id)
 	return mask->bit[id / 64] >> id % 64 & 1;
 }
 
+static bool mask_equal(const struct id_mask *a, const struct id_mask *b)
+{
+	size_t i = 0;
+
+	while (i < array_size(a->bit) && a->bit[i] == b->bit[i])
+		i++;
+	return i == array_size(a->bit);
+}
+
 static size_t mask_count(const struct id_mask *mask)
 {
 	size_t n = 0;
@@ -130,7 +139,7 @@ static void distances_read(size_t id, const struct id_mask *online,
 			continue;
 		distance[other] = (uint8_t)min(os_parse_number(at), 255UL);
 		at += strcspn(at, " ");
-		at += strspn(at, " \n");
+		at += *at == ' ';
 	}
 }
 
@@ -257,7 +266,7 @@ bool topology_follow(void)
 	topology.policy_is_users |= changed;
 	if (!mems_read(&mems) || !mask_count(&mems))
 		return changed;
-	if (!memcmp(&mems, &seen.mems, sizeof(mems)))
+	if (mask_equal(&mems, &seen.mems))
 		return changed;
 	nodes_update(&mems);
 	return true;
@@ -342,10 +351,7 @@ static size_t meminfo_field(const char *text, const char *name)
 {
 	const char *at = strstr(text, name);
 
-	if (!at)
-		return 0;
-	at += strlen(name);
-	return os_parse_number(at + strspn(at, " ")) << 10;
+	return at ? os_parse_number(at + strlen(name)) << 10 : 0;
 }
 
 /*

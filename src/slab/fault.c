@@ -19,9 +19,9 @@ static const struct page *fault_find_run(const struct page *page)
 
 static const char *fault_of_freed(const char *what)
 {
-	if (strcmp(what, "realloc") == 0)
+	if (string_is(what, "realloc"))
 		return "realloc of freed block";
-	if (strcmp(what, "malloc_usable_size") == 0)
+	if (string_is(what, "malloc_usable_size"))
 		return "malloc_usable_size of freed block";
 	return "double free of";
 }
