@@ -50,10 +50,6 @@ enum heap_state {
 
 struct heap {
 	alignas(CACHE_LINE) struct bin bin[NR_BINS];
-	/* a copy of size_class_bins: one register reaches both. In front of
-	 * the bins, at the start of a page, it would alias with objects that
-	 * start pages: a fifth more for objects of 256 bytes. */
-	uint16_t bin_of_size[LOOKUP_MAX / MIN_ALIGN + 1];
 	int node;
 	struct barn_set *barns;		/* of the cache that it was seen at */
 	uint8_t number;			/* by which they know it */
@@ -74,7 +70,18 @@ struct heap {
 	struct heap *next;		/* all heaps */
 	enum heap_state state;
 	uintptr_t owner;		/* lock_self() of its thread */
+	/* a copy of size_class_bins: one register reaches both */
+	alignas(CACHE_LINE) uint16_t bin_of_size[LOOKUP_MAX / MIN_ALIGN + 1];
 };
+
+/*
+ * Reading the table waits for a store whose address has the same 12 low bits:
+ * a page behind the bins of small classes it would wait for their tops (a
+ * fifth more for 16 bytes), and at the start of a page for objects that start
+ * pages (a fifth more for 256 bytes).
+ */
+static_assert(offsetof(struct heap, bin_of_size) % PAGE_SIZE >=
+	      28 * sizeof(struct bin), "aliases with bins of 4 KiB and more");
 
 /* What a heap takes of metadata for each node that there may be. */
 #define HEAP_SIZE	8192	/* bytes */

@@ -17,6 +17,7 @@
 
 #include "mm/memmap.h"
 #include "mm/pcp.h"
+#include "os/thread.h"
 
 /* What one request carries along its way. */
 struct alloc_context {
@@ -71,9 +72,16 @@ size_t run_purge_cached(struct page *page);
 
 static force_inline void run_claim(struct page *page)
 {
-	ASSERT(word_state(page_word(page)) & RUN_CACHED);
-	__atomic_fetch_and(&page->word, ~word_state_bits(RUN_CACHED),
-			   __ATOMIC_ACQUIRE);
+	const uint64_t cached = word_state_bits(RUN_CACHED);
+	uint64_t word = page_word(page);
+
+	ASSERT(word & cached);
+	if (thread_is_alone()) {
+		__atomic_store_n(&page->word, word & ~cached,
+				 __ATOMIC_RELAXED);
+		return;
+	}
+	__atomic_fetch_and(&page->word, ~cached, __ATOMIC_ACQUIRE);
 	/* From here on nobody sets it. Pairs with the release in
 	 * run_purge_cached. */
 	if (unlikely(word_state(__atomic_load_n(&page->word,
