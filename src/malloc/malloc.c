@@ -48,14 +48,6 @@ static void *mem_alloc(size_t size)
 	return huge_alloc(size, PAGE_SIZE, false);
 }
 
-/* What is too large for the table, and yet in the thread's bins. */
-static inline void *pop_by_class(struct heap *heap, unsigned int class)
-{
-	if (class_is_small(class))
-		return bin_pop(heap_bin(heap, class_bin(class)));
-	return heap_pop_run(heap, class);
-}
-
 /* On its own, so that what comes before needs no registers saved. */
 static never_inline void *malloc_anew(size_t size)
 {
@@ -64,17 +56,33 @@ static never_inline void *malloc_anew(size_t size)
 	return likely(p) ? p : mem_no_memory();
 }
 
+/* The bin is empty, and most often its other stack is not. */
+static never_inline void *malloc_small(unsigned int class, size_t size)
+{
+	void *p = heap_alloc_small(class);
+
+	return likely(p) ? p : malloc_anew(size);
+}
+
+/* Too large for the table, and yet in the thread's bins. */
+static never_inline void *malloc_by_class(struct heap *heap, size_t size)
+{
+	unsigned int class = size_class_of(size);
+	void *p = class_is_small(class) ?
+		  bin_pop(heap_bin(heap, class_bin(class))) :
+		  heap_pop_run(heap, class);
+
+	return likely(p) ? p : malloc_anew(size);
+}
+
 never_inline void *mem_malloc_slow(size_t size)
 {
 	struct heap *heap = thread_heap();
-	void *p;
 
-	if (size > LOOKUP_MAX && size <= CLASS_MAX && heap) {
-		p = pop_by_class(heap, size_class_of(size));
-		if (likely(p))
-			return p;
-	}
-	return malloc_anew(size);
+	if (unlikely(!heap) || size > CLASS_MAX)
+		return malloc_anew(size);
+	return size > LOOKUP_MAX ? malloc_by_class(heap, size) :
+				   malloc_small(size_class_of(size), size);
 }
 
 static void *alloc_run_zeroed(unsigned int class)
