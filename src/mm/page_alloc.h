@@ -76,6 +76,8 @@ static force_inline void run_claim(struct page *page)
 	uint64_t word = page_word(page);
 
 	ASSERT(word & cached);
+	/* Nobody else purges it then. A locked instruction would take as long
+	 * as a quarter of the pair of calls. */
 	if (thread_is_alone()) {
 		__atomic_store_n(&page->word, word & ~cached,
 				 __ATOMIC_RELAXED);
