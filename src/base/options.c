@@ -82,9 +82,14 @@ struct place {
 	size_t line;	/* 0: the source is a single line */
 };
 
+static bool span_equal(struct span a, struct span b)
+{
+	return a.len == b.len && !strncmp(a.at, b.at, a.len);
+}
+
 static bool span_is(struct span span, const char *word)
 {
-	return strlen(word) == span.len && !strncmp(span.at, word, span.len);
+	return span_equal(span, (struct span){ word, strlen(word) });
 }
 
 /* The part before the first `c`, which *span then loses together with `c`. */
@@ -169,8 +174,7 @@ static bool enum_parse(const char *names, struct span value,
 
 	for (*result = 0; rest.len; ++*result) {
 		name = span_split(&rest, '|');
-		if (name.len == value.len &&
-		    !strncmp(name.at, value.at, name.len))
+		if (span_equal(name, value))
 			return true;
 	}
 	return false;

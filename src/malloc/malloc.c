@@ -57,11 +57,11 @@ static never_inline void *malloc_anew(size_t size)
 }
 
 /* The bin is empty, and most often its other stack is not. */
-static never_inline void *malloc_small(unsigned int class, size_t size)
+static never_inline void *malloc_small(unsigned int class)
 {
-	void *p = heap_alloc_small(class);
+	void *p = alloc_small(class);
 
-	return likely(p) ? p : malloc_anew(size);
+	return likely(p) ? p : mem_no_memory();
 }
 
 /* Too large for the table, and yet in the thread's bins. */
@@ -82,7 +82,7 @@ never_inline void *mem_malloc_slow(size_t size)
 	if (unlikely(!heap) || size > CLASS_MAX)
 		return malloc_anew(size);
 	return size > LOOKUP_MAX ? malloc_by_class(heap, size) :
-				   malloc_small(size_class_of(size), size);
+				   malloc_small(size_class_of(size));
 }
 
 static void *alloc_run_zeroed(unsigned int class)

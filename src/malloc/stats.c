@@ -98,17 +98,13 @@ static const char *stats_pages(char buf[STATS_NUMBER], uint64_t n)
 	return stats_bytes(buf, n << PAGE_SHIFT);
 }
 
-/* The value of "VmHWM:  1234 kB"; 0: not found. getrusage has a peak too,
- * but one that began before exec. */
+/* 0: not found. getrusage has a peak too, but one that began before exec. */
 static size_t peak_resident(void)
 {
-	static const char name[] = "VmHWM:";
 	char buf[STATUS_SIZE];
-	const char *at = NULL;
 
-	if (os_read_file("/proc/self/status", buf, sizeof(buf)) > 0)
-		at = strstr(buf, name);
-	return at ? os_parse_number(at + sizeof(name) - 1) << 10 : 0;
+	return os_read_file("/proc/self/status", buf, sizeof(buf)) > 0 ?
+		os_parse_kib(buf, "VmHWM:") : 0;
 }
 
 void stats_process(struct stats_process *process)

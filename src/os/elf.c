@@ -136,7 +136,8 @@ bool elf_find_data(const struct elf_object *object, uintptr_t *start,
 	const ElfW(Phdr) *segment;
 	size_t i;
 
-	if (!probe_readable(bias) || strncmp((const char *)header, ELFMAG, SELFMAG))
+	if (!probe_readable(bias) ||
+	    strncmp((const char *)header->e_ident, ELFMAG, SELFMAG))
 		return false;
 	segment = (const ElfW(Phdr) *)(bias + header->e_phoff);
 	for (i = 0; i < header->e_phnum; i++, segment++) {

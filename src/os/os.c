@@ -185,6 +185,13 @@ size_t os_parse_number(const char *text)
 	return n;
 }
 
+size_t os_parse_kib(const char *text, const char *name)
+{
+	const char *at = strstr(text, name);
+
+	return at ? os_parse_number(at + strlen(name)) << 10 : 0;
+}
+
 static const char *skip_digits(const char *text)
 {
 	while (*text >= '0' && *text <= '9')

@@ -76,6 +76,10 @@ long os_read_file(const char *path, char *buf, size_t size);
  * without one. */
 size_t os_parse_number(const char *text);
 
+/* Bytes of the field "NAME   1234 kB" in a file of /proc or /sys; 0: there is
+ * none. */
+size_t os_parse_kib(const char *text, const char *name);
+
 /* The next range of a list such as "0-3,7"; false: there is none. */
 bool os_parse_range(const char **text, size_t *first, size_t *last);
 

@@ -346,14 +346,6 @@ void topology_place(void *addr, size_t size, enum placement how, int node)
 	errno = saved_errno;
 }
 
-/* The field of a node's meminfo, "Node 0 MemFree:   123456 kB"; bytes. */
-static size_t meminfo_field(const char *text, const char *name)
-{
-	const char *at = strstr(text, name);
-
-	return at ? os_parse_number(at + strlen(name)) << 10 : 0;
-}
-
 /*
  * Below its low watermark the kernel takes pages from another node. That is
  * a quarter more than the node's part of vm.min_free_kbytes, or a thousandth
@@ -379,7 +371,7 @@ size_t topology_node_left(int node)
 		     topology.node[node].id);
 	if (os_read_file(path, text, sizeof(text)) <= 0)
 		return SIZE_MAX;
-	free = meminfo_field(text, "MemFree:");
-	reserve = node_reserve(meminfo_field(text, "MemTotal:"));
+	free = os_parse_kib(text, "MemFree:");
+	reserve = node_reserve(os_parse_kib(text, "MemTotal:"));
 	return free > reserve ? free - reserve : 0;
 }
