@@ -17,8 +17,8 @@ from .simulation import FACTORS, Costs, Simulation
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 THREADS = (2, 8, 32, 128, 512)
 NODES = (1, 2, 4, 8, 16)
-STEPS = 60000           # events, and as many more as STEPS_A_THREAD says
-STEPS_A_THREAD = 400
+STEPS = 120000          # events, and as many more as STEPS_A_THREAD says
+STEPS_A_THREAD = 2000
 SMALL = (16, 32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448,
     512, 640, 768, 896, 1024)
 MIB = 1 << 20

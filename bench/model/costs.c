@@ -106,11 +106,11 @@ static void step_pair(void)
 /* A full sheaf goes in and comes out. */
 static void step_exchange(void)
 {
-	struct sheaf *sheaf = need(sheaf_alloc(STACK));
+	struct sheaf *sheaf = need(sheaf_alloc(STACK)), *empty;
 
 	sheaf->nr = STACK;
 	for (size_t i = 0; i < PAIRS; i++) {
-		if (!barn_put_full(barn, 0, sheaf))
+		if (!barn_put_full(barn, 0, sheaf, 0, &empty))
 			abort();
 		sheaf = need(barn_get_full(barn, 0, NULL));
 	}
@@ -376,14 +376,14 @@ static void measure_objects(bool shuffled)
 /* In turn each gives a full sheaf, then in turn each takes one. */
 static void bounce_exchange(int self)
 {
-	struct sheaf *sheaf = need(sheaf_alloc(STACK));
+	struct sheaf *sheaf = need(sheaf_alloc(STACK)), *empty;
 
 	sheaf->nr = STACK;
 	for (size_t i = 0; i < NR_BOUNCES; i++) {
 		wait_turn(self);
 		if (!sheaf)
 			sheaf = need(barn_get_full(barn, 0, NULL));
-		else if (barn_put_full(barn, 0, sheaf))
+		else if (barn_put_full(barn, 0, sheaf, 0, &empty))
 			sheaf = NULL;
 		else
 			abort();

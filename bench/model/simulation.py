@@ -25,9 +25,9 @@ GROUP = 4
 
 LOCK_SPINS = 100        # src/base/lock.c
 MISSES_TO_GROW = 4      # src/heap/thread_heap.h
-BARN_MIN_FULL, BARN_MAX_FULL = 2, 512       # src/slab/barn.c
-BARN_MAX_BYTES, BARN_MAX_EMPTY = 4 << 20, 16
-BARN_LANES = 4          # src/slab/barn.h
+BARN_MIN_FULL, BARN_LANES = 2, 4            # src/slab/barn.h
+LANE_MAX_FULL, LANE_MAX_BYTES = 512, 16 << 20       # src/slab/barn_lane.c
+LANE_MIN_EMPTY, LANE_OWN_BYTES = 16, 1 << 20
 PCP_BATCH, PCP_MAX_HIGH = 32, 128           # pages; src/mm/pcp.h
 SHEAF_HEAD = 24         # bytes; src/slab/sheaf.h
 SURPLUS_WANT = 16       # src/heap/heap.c
@@ -74,24 +74,38 @@ class Lock:
         self.spinning, self.sleeping = [], []
 
 
+class Lane(Lock):
+    def __init__(self, thread):
+        super().__init__(thread)
+        self.full = []          # (objects, thread that filled it)
+        self.nr_empty, self.max_full = 0, BARN_MIN_FULL
+        self.overflowed = False
+        self.taken = self.most_taken = 0
+
+    def count_taken(self):
+        self.taken += 1
+        self.most_taken = max(self.most_taken, self.taken)
+
+    def has_surplus(self, size):
+        """For threads of other lanes."""
+        return len(self.full) > self.most_taken - self.taken or \
+            sum(n for n, _ in self.full) * size > LANE_OWN_BYTES
+
+
 class Barn(Lock):
     def __init__(self, thread, size):
         super().__init__(thread)
         self.size = size
-        self.full = []          # (objects, thread that filled it)
-        self.nr_empty, self.max_full = 0, BARN_MIN_FULL
-        self.overflowed = False
+        self.lanes = [Lane(thread) for _ in range(BARN_LANES)]
         self.partial = 0.0      # objects that slabs have left
         self.flusher = thread
 
-    def pop_full(self, me):
-        """The last one of the thread's lane, else of any."""
-        if not self.full:
-            return 0, me
-        lane = me.number % BARN_LANES
-        place = next((i for i in reversed(range(len(self.full)))
-            if self.full[i][1].number % BARN_LANES == lane), -1)
-        return self.full.pop(place)
+    def lane_of(self, number):
+        return self.lanes[number % BARN_LANES]
+
+    def full(self):
+        """The objects of each full sheaf."""
+        return [n for lane in self.lanes for n, _ in lane.full]
 
 
 class Bin:
@@ -187,8 +201,8 @@ class Simulation:
             for t in self.threads for size, b in t.bins.items())
         alien = sum(b.spare * size + self.sheaf(b)
             for t in self.threads for (_, size), b in t.alien.items())
-        barns = sum((barn.size + 8) * n for barn in self.barn.values()
-            for n, _ in barn.full)
+        barns = sum((barn.size + 8) * sum(barn.full())
+            for barn in self.barn.values())
         return own, alien, barns
 
     @staticmethod
@@ -242,17 +256,30 @@ class Simulation:
         return self.barn[node, me.place, size]
 
     def get_full(self, barn, me):
-        if not barn.full and not barn.overflowed:
+        """Of the thread's lane, else of another."""
+        for i in range(BARN_LANES):
+            got = yield from self.get_full_of(barn, me, i)
+            if got:
+                return got
+        return 0
+
+    def get_full_of(self, barn, me, away):
+        lane = barn.lane_of(me.number + away)
+        if not lane.full and not lane.overflowed:
             return 0
-        yield from self.acquire(barn, me)
+        yield from self.acquire(lane, me)
         yield self.costs.exchange
-        got, filler = barn.pop_full(me)
-        if got:
-            barn.nr_empty = min(barn.nr_empty + 1, BARN_MAX_EMPTY)
-        elif barn.overflowed:
-            barn.max_full = min(2 * barn.max_full, BARN_MAX_FULL)
-            barn.overflowed = False
-        yield from self.release(barn, me)
+        got, filler = 0, me
+        if lane.full and (not away or lane.has_surplus(barn.size)):
+            got, filler = lane.full.pop()
+            lane.nr_empty = min(lane.nr_empty + 1,
+                max(lane.max_full, LANE_MIN_EMPTY))
+            if not away:
+                lane.count_taken()
+        elif lane.overflowed and not lane.full:
+            lane.max_full = min(2 * lane.max_full, LANE_MAX_FULL)
+            lane.overflowed = False
+        yield from self.release(lane, me)
         yield self.lines_of(got, filler, me)
         return got
 
@@ -263,23 +290,20 @@ class Simulation:
             self.scatter * (costs.shuffled - costs.in_order))
 
     def put_full(self, barn, me, n):
-        yield from self.acquire(barn, me)
+        """And takes an empty one with it."""
+        lane = barn.lane_of(me.number)
+        yield from self.acquire(lane, me)
         yield self.costs.exchange
-        room = len(barn.full) < barn.max_full and \
-            (len(barn.full) + 1) * n * barn.size <= BARN_MAX_BYTES
+        room = len(lane.full) < lane.max_full and \
+            (len(lane.full) + 1) * n * barn.size <= LANE_MAX_BYTES
         if room:
-            barn.full.append((n, me))
+            lane.full.append((n, me))
+            lane.taken = max(0, lane.taken - 1)
+            lane.nr_empty = max(0, lane.nr_empty - 1)
         else:
-            barn.overflowed = True
-        yield from self.release(barn, me)
+            lane.overflowed = True
+        yield from self.release(lane, me)
         return room
-
-    def get_empty(self, barn, me):
-        if barn.nr_empty:
-            yield from self.acquire(barn, me)
-            yield self.costs.exchange
-            barn.nr_empty = max(0, barn.nr_empty - 1)
-            yield from self.release(barn, me)
 
     def nr_slabs(self, barn, n):
         in_slab = self.costs.classes[barn.size][1]
@@ -388,7 +412,6 @@ class Simulation:
             elif b.spare >= b.want:
                 if (yield from self.put_full(barn, me, b.spare)):
                     b.want_more()
-                    yield from self.get_empty(barn, me)
                 else:
                     yield from self.flush(barn, me, b.spare)
                     b.want = max(b.want // 2, min(SURPLUS_WANT, b.cap))
@@ -414,8 +437,6 @@ class Simulation:
         b.want_more()
         if (yield from self.put_full(home, me, b.spare)):
             self.sent["whole"] += 1
-            yield from self.get_empty(self.barn_of(me.node, me, home.size),
-                me)
         else:
             self.sent["flushed"] += 1
             yield from self.flush(home, me, b.spare)

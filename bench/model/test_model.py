@@ -89,7 +89,7 @@ class TestSimulation(unittest.TestCase):
             s = simulate(4, 2, remote=0.5, batch=300, scatter=scatter)
             free = sum(b.main + b.spare for t in s.threads for b in
                 [*t.bins.values(), *t.alien.values()])
-            free += sum(n for barn in s.barn.values() for n, _ in barn.full)
+            free += sum(sum(barn.full()) for barn in s.barn.values())
             free += sum(barn.partial for barn in s.barn.values())
             # Each thread uses up to a batch, and has a sheaf in its hands.
             self.assertLess(abs(s.made - free - 4 * 150), 4 * (150 + 240))
@@ -132,7 +132,7 @@ class TestBarn(unittest.TestCase):
             for _ in range(3)], [True, True, False])
         self.assertEqual([self.step(s.get_full(barn, me))
             for _ in range(3)], [120, 120, 0])
-        self.assertEqual(barn.max_full, 4)
+        self.assertEqual([lane.max_full for lane in barn.lanes], [4, 2, 2, 2])
 
     def test_a_bin_grows_by_misses(self):
         b, wants = Bin(120, 8), []

@@ -22,6 +22,7 @@ enum lock_rank {
 	LOCK_HEAPS,	/* the list of heaps */
 	LOCK_PCPS,	/* the list of pcps */
 	LOCK_BARN,
+	LOCK_LANE,
 	LOCK_PCP,
 	LOCK_HOTPLUG,	/* the section table and the growth of zones */
 	LOCK_ZONE,

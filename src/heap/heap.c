@@ -241,7 +241,7 @@ static void bin_flush_surplus(struct heap *heap, struct bin *bin)
 static bool bin_make_room(struct heap *heap, struct bin *bin)
 {
 	struct barn *barn = heap_barn(heap, bin);
-	struct sheaf *spare = bin->spare;
+	struct sheaf *spare = bin->spare, *empty;
 
 	if (spare && bin_main(bin) && bin_main_count(bin) == 0) {
 		bin_swap(heap, bin);
@@ -249,15 +249,17 @@ static bool bin_make_room(struct heap *heap, struct bin *bin)
 	}
 	if (spare) {
 		spare->nr = (uint16_t)bin_spare_count(bin);
-		if (!barn_put_full(barn, heap->number, spare)) {
+		if (!barn_put_full(barn, heap->number, spare, bin->want,
+				   &empty)) {
 			bin_flush_surplus(heap, bin);
 			return true;
 		}
 		bin_want_more(bin);
+	} else {
+		empty = barn_get_empty(barn, heap->number, bin->want);
 	}
-	spare = barn_get_empty(barn, heap->number, bin->want);
-	bin_set_spare(heap, bin, spare, 0);
-	return spare;
+	bin_set_spare(heap, bin, empty, 0);
+	return empty;
 }
 
 void heap_free_small(uint64_t word, void *p)

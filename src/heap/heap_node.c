@@ -186,7 +186,7 @@ static bool alien_make_room(struct heap *heap, struct bin *bin, int node,
 			    unsigned int class)
 {
 	struct barn *home = barn_of(node, class);
-	struct sheaf *spare = bin->spare;
+	struct sheaf *spare = bin->spare, *empty;
 
 	if (!bin->want)
 		bin_init(bin, class);
@@ -195,16 +195,17 @@ static bool alien_make_room(struct heap *heap, struct bin *bin, int node,
 		spare->nr = (uint16_t)bin_spare_count(bin);
 		bin_want_more(bin);
 		bin->want = min(bin->want, (uint16_t)ALIEN_MAX);
-		if (!barn_put_full(home, heap->number, spare)) {
+		if (!barn_put_full(home, heap->number, spare, bin->want,
+				   &empty)) {
 			bin_set_spare(heap, bin, spare, 0);
 			barn_flush(&heap->pcp, spare->object, spare->nr);
 			return true;
 		}
+	} else {
+		empty = barn_get_empty(home, heap->number, bin->want);
 	}
-	bin_set_spare(heap, bin,
-		      barn_get_empty(&heap->barns->barn[class], heap->number,
-				     bin->want), 0);
-	return bin->spare;
+	bin_set_spare(heap, bin, empty, 0);
+	return empty;
 }
 
 void heap_free_alien(struct heap *heap, uint64_t word, void *p)

@@ -22,14 +22,14 @@ static void run_bin_set(struct bin *bin, struct sheaf *sheaf, size_t count)
  * or its colder half to the pages. */
 static void run_bin_make_room(struct heap *heap, struct bin *bin)
 {
-	struct sheaf *main = bin_main(bin);
+	struct sheaf *main = bin_main(bin), *empty;
 	struct barn *barn = heap_barn(heap, bin);
 	size_t n = bin_main_count(bin), size = size_classes[bin->class].size;
-	size_t half = n - n / 2;
+	size_t half = n - n / 2, want = size_classes[bin->class].sheaf_max;
 
 	if (main) {
 		main->nr = (uint16_t)n;
-		if (!barn_put_full(barn, heap->number, main)) {
+		if (!barn_put_full(barn, heap->number, main, want, &empty)) {
 			barn_flush_runs(&heap->pcp, main->object, half);
 			memmove(main->object, main->object + half,
 				(n - half) * sizeof(void *));
@@ -38,9 +38,10 @@ static void run_bin_make_room(struct heap *heap, struct bin *bin)
 			return;
 		}
 		heap->cached_runs -= n * size;
+	} else {
+		empty = barn_get_empty(barn, heap->number, want);
 	}
-	run_bin_set(bin, barn_get_empty(barn, heap->number,
-					size_classes[bin->class].sheaf_max), 0);
+	run_bin_set(bin, empty, 0);
 }
 
 #define GFP_RUN	(GFP_USER | GFP_HIGHMEM | GFP_MOVABLE)

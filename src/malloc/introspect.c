@@ -51,9 +51,8 @@ static void gather_barn(struct class_figures *class, struct barn *barn)
 {
 	lock_acquire(&barn->lock);
 	class->nr_slabs += barn->nr_slabs;
-	for_each_sheaf(sheaf, barn->full)
-		class->nr_cached += sheaf->nr;
 	lock_release(&barn->lock);
+	class->nr_cached += barn_nr_cached(barn);
 }
 
 static void gather_barns(struct figures *figures)

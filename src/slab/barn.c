@@ -3,96 +3,6 @@
 #include "os/os.h"
 #include "slab/fault.h"
 
-/* What a barn keeps at most. */
-#define BARN_MAX_FULL	512		/* sheaves */
-#define BARN_MAX_BYTES	(16UL << 20)	/* in full sheaves */
-
-/* True: the barn has it now. */
-static bool barn_push_empty(struct barn *barn, uint8_t heap,
-			    struct sheaf *empty)
-{
-	if (!empty)
-		return true;
-	if (barn->nr_empty >= barn_max_empty(barn))
-		return false;
-	empty->nr = 0;
-	lanes_push(barn->empty, &barn->nr_empty, heap, empty);
-	return true;
-}
-
-/* Read without the lock, as a hint. */
-static void barn_set_overflowed(struct barn *barn, bool overflowed)
-{
-	__atomic_store_n(&barn->overflowed, overflowed, __ATOMIC_RELAXED);
-}
-
-struct sheaf *barn_get_full(struct barn *barn, uint8_t heap,
-			    struct sheaf *empty)
-{
-	struct sheaf *full;
-	bool kept = true;
-
-	if (!__atomic_load_n(&barn->nr_full, __ATOMIC_RELAXED) &&
-	    !__atomic_load_n(&barn->overflowed, __ATOMIC_RELAXED))
-		return NULL;
-	lock_acquire(&barn->lock);
-	full = lanes_pop(barn->full, &barn->nr_full, heap);
-	if (!full && barn->overflowed) {
-		barn->max_full = (uint16_t)min(barn->max_full * 2,
-					       BARN_MAX_FULL);
-		barn_set_overflowed(barn, false);
-	}
-	if (full) {
-		barn->low_full = min(barn->low_full, barn->nr_full);
-		barn->nr_objects -= full->nr;
-		kept = barn_push_empty(barn, heap, empty);
-	}
-	lock_release(&barn->lock);
-	if (!kept)
-		sheaf_free(empty);
-	return full;
-}
-
-static bool barn_has_room(const struct barn *barn, const struct sheaf *full)
-{
-	size_t n = (size_t)barn->nr_objects + full->nr;
-
-	return barn->nr_full < barn->max_full &&
-	       n * size_classes[barn->class].size <= BARN_MAX_BYTES;
-}
-
-bool barn_put_full(struct barn *barn, uint8_t heap, struct sheaf *full)
-{
-	bool room;
-
-	lock_acquire(&barn->lock);
-	room = barn_has_room(barn, full);
-	if (room) {
-		lanes_push(barn->full, &barn->nr_full, heap, full);
-		barn->nr_objects += full->nr;
-	} else {
-		barn_set_overflowed(barn, true);
-	}
-	lock_release(&barn->lock);
-	return room;
-}
-
-struct sheaf *barn_get_empty(struct barn *barn, uint8_t heap, size_t want)
-{
-	struct sheaf *empty = NULL;
-
-	if (__atomic_load_n(&barn->nr_empty, __ATOMIC_RELAXED)) {
-		lock_acquire(&barn->lock);
-		empty = lanes_pop(barn->empty, &barn->nr_empty, heap);
-		lock_release(&barn->lock);
-	}
-	if (empty && empty->capacity < want) {
-		sheaf_free(empty);
-		empty = NULL;
-	}
-	return empty ? empty : sheaf_alloc(want);
-}
-
 /* Read without the lock, as a hint. */
 static void slab_set_taker(struct slab *slab, uint8_t heap)
 {
@@ -104,7 +14,7 @@ static size_t barn_take(struct barn *barn, uint8_t heap, void **out, size_t n)
 	struct slab *slab;
 	size_t got = 0;
 
-	while (got < n && (slab = lane_first(barn_lane(barn, heap)))) {
+	while (got < n && (slab = partial_first(barn_partial(barn, heap)))) {
 		barn->nr_unused -= slab_is_unused(slab);
 		got += slab_take(slab, out + got, n - got);
 		slab_set_taker(slab, heap);
@@ -114,14 +24,14 @@ static size_t barn_take(struct barn *barn, uint8_t heap, void **out, size_t n)
 	return got;
 }
 
-/* Takes a slab from another lane, if more than `keep` are in that. */
+/* Takes a slab from another list, if more than `keep` are in that. */
 static bool barn_borrow(struct barn *barn, uint8_t heap, size_t keep)
 {
 	for (size_t i = 0; i < BARN_LANES; i++) {
-		struct list *lane = &barn->partial[i];
-		struct slab *slab = lane_first(lane);
+		struct list *list = &barn->partial[i];
+		struct slab *slab = partial_first(list);
 
-		if (!slab || (keep && !lane_slab(lane, slab->link.next)))
+		if (!slab || (keep && !partial_slab(list, slab->link.next)))
 			continue;
 		barn_unlink(barn, slab);
 		slab_set_taker(slab, heap);
@@ -340,28 +250,20 @@ void barn_flush_runs(struct pcp *pcp, void **objects, size_t n)
 
 void barn_validate(struct barn *barn)
 {
-	size_t nr_partial = 0, nr_unused = 0, nr_full = 0, nr_empty = 0;
-	size_t nr_objects = 0;
+	size_t nr_partial = 0, nr_unused = 0;
 
 	lock_acquire(&barn->lock);
 	for_each_partial(slab, barn) {
 		slab_validate(slab);
-		CHECK(lane_ == barn_lane(barn, slab->taker));
+		CHECK(list_ == barn_partial(barn, slab->taker));
 		CHECK(slab->barn == barn && slab->class == barn->class &&
 		      !slab_is_full(slab));
 		nr_partial++;
 		nr_unused += slab_is_unused(slab);
 	}
-	for_each_sheaf(s, barn->full) {
-		CHECK(s->nr && s->nr <= s->capacity);
-		nr_objects += s->nr;
-		nr_full++;
-	}
-	for_each_sheaf(s, barn->empty)
-		nr_empty++;
 	CHECK(nr_partial == barn->nr_partial && nr_partial <= barn->nr_slabs);
 	CHECK(nr_unused == barn->nr_unused);
-	CHECK(nr_full == barn->nr_full && nr_empty == barn->nr_empty);
-	CHECK(nr_objects == barn->nr_objects);
 	lock_release(&barn->lock);
+	for_each_lane(lane, barn)
+		lane_validate(lane);
 }

@@ -10,19 +10,20 @@
  * 4. As many full sheaves are kept as turned out to be of use: the barn may
  *    have twice as many when it is asked in vain for one after it refused
  *    one; and fewer by those that lay unused between two reclaims.
- *    They and the empty ones lie in lanes, of which each heap has one, by its
- *    number: what a thread has freed is in the cache of its CPU, and it gets
- *    that back first.
+ *    This is by lane. A heap has one, by its number: what a thread has freed
+ *    is in the cache of its CPU, and it gets that back first, and under a lock
+ *    that few others take (barn_lane.c).
  * 5. Reclaim sweeps slabs whose free objects have not changed since its last
  *    visit: their free pages go back to the kernel, the slab stays.
- * 6. The lock protects the barn, its slabs and the sheaves in it. It is not
- *    held while pages are allocated or freed.
+ * 6. The barn's lock protects it and its slabs, a lane's lock the lane and its
+ *    sheaves. No two of them are held at once, but by fork, and none while
+ *    pages are allocated or freed.
  * 7. A node has a set of barns, one for each class, and one set more for each
  *    further cache that its threads were seen at (barn_set.c). A barn whose
  *    slabs are all full takes a partial one from the node's other barns
  *    before it asks for pages, but leaves each of them its last one; without
  *    memory also that. So each cache has at most one partial slab of a class
- *    that others could use. Lanes do the same with partial slabs among
+ *    that others could use. Lists of partial slabs do the same among
  *    themselves (barn_list.h).
  */
 #ifndef ZBM_BARN_H
@@ -34,39 +35,47 @@
 
 #define BARN_LANES	4
 
-struct barn {
-	/* a line: what an exchange of sheaves reads and writes */
+/* A line. All 0 until it is first used. */
+struct lane {
 	alignas(CACHE_LINE) struct lock lock;
-	struct sheaf *full[BARN_LANES];
+	struct sheaf *full, *empty;
 	uint32_t nr_objects;	/* in full sheaves */
 	uint16_t nr_full, nr_empty;
 	uint16_t low_full;	/* fewest full since the last reclaim */
-	uint16_t max_full;	/* rule 4 */
-	bool overflowed;	/* one was refused since max_full was raised */
+	uint16_t more_full;	/* than BARN_MIN_FULL that it may keep */
+	uint16_t taken;		/* by its heaps and not yet put again, */
+	uint16_t most_taken;	/* since the last reclaim */
+	bool overflowed;	/* one was refused since more_full was raised */
+};
+
+static_assert(sizeof(struct lane) == CACHE_LINE, "one line");
+
+struct barn {
+	alignas(CACHE_LINE) struct lock lock;
 	uint8_t class;
 	uint8_t node;
 	uint8_t sweep;		/* number of the sweep that is going on */
-	struct sheaf *empty[BARN_LANES];
-	struct list partial[BARN_LANES];
+	uint16_t nr_unused;	/* slabs in `partial` without objects in use */
 	size_t nr_slabs;
 	size_t nr_partial;	/* also read without the lock, as a hint */
-	uint16_t nr_unused;	/* slabs in `partial` without objects in use */
+	struct list partial[BARN_LANES];
+	struct lane *lane;	/* BARN_LANES of them */
 };
 
-static_assert(offsetof(struct barn, empty) <= CACHE_LINE, "one line");
+#define for_each_lane(at, barn) \
+	for (struct lane *at = (barn)->lane; \
+	     at < (barn)->lane + BARN_LANES; at++)
 
-#define for_each_sheaf(at, lanes) \
-	for (size_t lane_ = 0; lane_ < BARN_LANES; lane_++) \
-		for (struct sheaf *at = (lanes)[lane_]; at; at = at->next)
-
+/* Lanes lie behind all barns, in pages that few processes touch. */
 struct barn_set {
 	struct barn barn[NR_CLASSES];
 	struct barn_set *next;	/* of the node. Atomic */
 	int cache;		/* whose; ANY_CACHE: not yet known. Atomic */
+	struct lane lane[NR_CLASSES][BARN_LANES];
 };
 
 #define ANY_CACHE	(-1)
-#define BARN_MIN_FULL	2	/* full sheaves that it may keep, at least */
+#define BARN_MIN_FULL	2	/* full sheaves that a lane may keep, at least */
 
 /* The node's first set. False: no memory. */
 bool barn_init_node(int node);
@@ -94,15 +103,18 @@ struct barn *barn_next(struct barn *barn);
 	for (struct barn *barn = barn_next(NULL); barn; \
 	     barn = barn_next(barn))
 
-/* A full sheaf for an empty one, of the heap's lane if it has one; NULL: none
- * there, and `empty` is kept. */
+/* A full sheaf for an empty one (or NULL), of the heap's lane if it has one;
+ * NULL: none there, and `empty` is kept. */
 struct sheaf *barn_get_full(struct barn *barn, uint8_t heap,
 			    struct sheaf *empty);
 
-/* Takes a full sheaf if there is room; false: the caller keeps it. */
-bool barn_put_full(struct barn *barn, uint8_t heap, struct sheaf *full);
+/* Takes a full sheaf if there is room; false: the caller keeps it. For it an
+ * empty one for `want` objects; 0: none; NULL: no memory. */
+bool barn_put_full(struct barn *barn, uint8_t heap, struct sheaf *full,
+		   size_t want, struct sheaf **empty);
 
-/* An empty sheaf that lies in the barn, or a new one. */
+/* An empty sheaf that lies in the heap's lane, or a new one; NULL: no
+ * memory. */
 struct sheaf *barn_get_empty(struct barn *barn, uint8_t heap, size_t want);
 
 /* Fills out[0..n) with objects of slabs, small classes only; how many. It
@@ -125,7 +137,14 @@ void barn_flush_runs(struct pcp *pcp, void **objects, size_t n);
 /* Flushes full sheaves and unused slabs, and sweeps the others. */
 void barn_shrink_all(enum reclaim how);
 
+/* The part of it that gives back the barn's sheaves. */
+void barn_shrink_lanes(struct barn *barn, enum reclaim how);
+
+/* Objects in full sheaves. */
+size_t barn_nr_cached(struct barn *barn);
+
 bool barn_fork(lock_fork_fn *lock_fork);
 void barn_validate(struct barn *barn);
+void lane_validate(struct lane *lane);
 
 #endif

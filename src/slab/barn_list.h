@@ -1,77 +1,51 @@
 /*
- * barn_list - the lists of a barn, for barn.c and barn_reclaim.c.
+ * barn_list - the lists of a barn's partial slabs, for barn.c and
+ * barn_reclaim.c.
  *
  * 1. All under the barn's lock.
- * 2. Sheaves lie in lanes by the number of the heap that filled or emptied
- *    them. So do partial slabs, by the heap that was last served from them, if
- *    their objects are smaller than a line; else in lane 0.
+ * 2. They are in one list by the number of the heap that was last served from
+ *    them, as lanes are, if their objects are smaller than a line; else in the
+ *    first.
  */
 #ifndef ZBM_BARN_LIST_H
 #define ZBM_BARN_LIST_H
 
 #include "slab/barn.h"
 
-/* Any sheaf, of the heap's lane first. */
-static inline struct sheaf *lanes_pop(struct sheaf **lanes, uint16_t *nr,
-				      unsigned int heap)
-{
-	for (unsigned int i = 0; i < BARN_LANES; i++) {
-		struct sheaf **lane = &lanes[(heap + i) % BARN_LANES];
-
-		if (*lane)
-			return sheaf_pop(lane, nr);
-	}
-	return NULL;
-}
-
-static inline void lanes_push(struct sheaf **lanes, uint16_t *nr,
-			      unsigned int heap, struct sheaf *sheaf)
-{
-	sheaf_push(&lanes[heap % BARN_LANES], nr, sheaf);
-}
-
-/* How many empty sheaves it keeps: as many as it may get back as full ones. */
-#define BARN_MAX_EMPTY	16
-
-static inline size_t barn_max_empty(const struct barn *barn)
-{
-	return max(barn->max_full, BARN_MAX_EMPTY);
-}
-
-static inline struct list *barn_lane(struct barn *barn, uint8_t heap)
+static inline struct list *barn_partial(struct barn *barn, uint8_t heap)
 {
 	bool shares_lines = class_group(barn->class) > 1;
 
 	return &barn->partial[shares_lines ? heap % BARN_LANES : 0];
 }
 
-static inline struct slab *lane_slab(struct list *lane, struct list *node)
+static inline struct slab *partial_slab(struct list *list, struct list *node)
 {
-	return node == lane ? NULL : list_entry(node, struct slab, link);
+	return node == list ? NULL : list_entry(node, struct slab, link);
 }
 
-static inline struct slab *lane_first(struct list *lane)
+static inline struct slab *partial_first(struct list *list)
 {
-	return lane_slab(lane, lane->next);
+	return partial_slab(list, list->next);
 }
 
-/* It may leave its list meanwhile. `break` ends a lane only. */
+/* It may leave its list meanwhile. `break` ends a list only. */
 #define for_each_partial(slab, barn) \
-	for (struct list *lane_ = (barn)->partial; \
-	     lane_ < (barn)->partial + BARN_LANES; lane_++) \
-		for (struct slab *slab = lane_first(lane_), *next_; \
-		     slab && (next_ = lane_slab(lane_, slab->link.next), true); \
+	for (struct list *list_ = (barn)->partial; \
+	     list_ < (barn)->partial + BARN_LANES; list_++) \
+		for (struct slab *slab = partial_first(list_), *next_; \
+		     slab && (next_ = partial_slab(list_, slab->link.next), true); \
 		     slab = next_)
 
 /* A slab enters or leaves its list as its objects come and go. */
 static inline void barn_link(struct barn *barn, struct slab *slab, bool front)
 {
-	struct list *lane = barn_lane(barn, slab->taker);
+	struct list *list = barn_partial(barn, slab->taker);
 
 	if (front)
-		list_add_head(lane, &slab->link);
+		list_add_head(list, &slab->link);
 	else
-		list_add_tail(lane, &slab->link);
+		list_add_tail(list, &slab->link);
 	__atomic_store_n(&barn->nr_partial, barn->nr_partial + 1,
 			 __ATOMIC_RELAXED);
 }

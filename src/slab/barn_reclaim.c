@@ -7,18 +7,6 @@
 
 #define SWEEP_BATCH	64	/* slabs swept between two holds of the lock */
 
-/* Takes `n` sheaves out. */
-static struct sheaf *lanes_detach(struct sheaf **lanes, uint16_t *nr, size_t n)
-{
-	struct sheaf *list = NULL, *sheaf;
-	uint16_t count = 0;
-
-	/* From all lanes in turn. */
-	while (n-- && (sheaf = lanes_pop(lanes, nr, (unsigned int)n)))
-		sheaf_push(&list, &count, sheaf);
-	return list;
-}
-
 static void barn_detach_unused(struct barn *barn, struct list *dead)
 {
 	for_each_partial(slab, barn) {
@@ -79,48 +67,17 @@ static void barn_sweep(struct barn *barn, bool all)
 	lock_release(&barn->lock);
 }
 
-static void sheaf_free_list(struct sheaf *sheaf)
-{
-	for (struct sheaf *next; sheaf; sheaf = next) {
-		next = sheaf->next;
-		sheaf_free(sheaf);
-	}
-}
-
 static void barn_shrink(struct barn *barn, enum reclaim how)
 {
-	struct sheaf *full, *empty = NULL;
 	struct list dead;
 
-	lock_acquire(&barn->lock);
-	full = lanes_detach(barn->full, &barn->nr_full,
-			    reclaim_is_total(how) ? barn->nr_full :
-						    barn->low_full);
-	for (struct sheaf *sheaf = full; sheaf; sheaf = sheaf->next)
-		barn->nr_objects -= sheaf->nr;
-	lock_release(&barn->lock);
-	for (struct sheaf *sheaf = full; sheaf; sheaf = sheaf->next)
-		if (class_is_small(barn->class))
-			barn_flush(NULL, sheaf->object, sheaf->nr);
-		else
-			barn_flush_runs(NULL, sheaf->object, sheaf->nr);
-	sheaf_free_list(full);
-
+	barn_shrink_lanes(barn, how);
 	if (reclaim_purges(how))
 		barn_sweep(barn, how == RECLAIM_ALL);
-
 	list_init(&dead);
 	lock_acquire(&barn->lock);
-	barn->max_full = (uint16_t)max(barn->max_full - barn->low_full,
-				       BARN_MIN_FULL);
-	barn->low_full = barn->nr_full;
-	if (barn->nr_empty > barn_max_empty(barn))
-		empty = lanes_detach(barn->empty, &barn->nr_empty,
-				     barn->nr_empty - barn_max_empty(barn));
-	if (barn->nr_unused)
-		barn_detach_unused(barn, &dead);
+	barn_detach_unused(barn, &dead);
 	lock_release(&barn->lock);
-	sheaf_free_list(empty);
 	slab_destroy_list(NULL, &dead);
 }
 

@@ -9,15 +9,24 @@
 static struct barn_set first_of_node_zero;
 static struct barn_set *sets[MAX_NUMNODES];
 
+/* Only debug builds look at ranks. Else lanes stay untouched. */
+static void barn_init_ranks(struct barn *barn)
+{
+	for_each_lane(lane, barn)
+		lock_init(&lane->lock, LOCK_LANE);
+}
+
 static void barn_set_init(struct barn_set *set, int node, int cache)
 {
 	for (unsigned int class = 0; class < NR_CLASSES; class++) {
 		struct barn *barn = &set->barn[class];
 
 		lock_init(&barn->lock, LOCK_BARN);
+		barn->lane = set->lane[class];
 		for (size_t lane = 0; lane < BARN_LANES; lane++)
 			list_init(&barn->partial[lane]);
-		barn->max_full = BARN_MIN_FULL;
+		if (DEBUG_ZBM)
+			barn_init_ranks(barn);
 		barn->class = (uint8_t)class;
 		barn->node = (uint8_t)node;
 	}
@@ -103,8 +112,12 @@ struct barn *barn_next(struct barn *barn)
 
 bool barn_fork(lock_fork_fn *lock_fork)
 {
-	for_each_barn(barn)
+	for_each_barn(barn) {
 		if (!lock_fork(&barn->lock))
 			return false;
+		for_each_lane(lane, barn)
+			if (!lock_fork(&lane->lock))
+				return false;
+	}
 	return true;
 }

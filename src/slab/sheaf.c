@@ -26,3 +26,12 @@ void sheaf_free(struct sheaf *sheaf)
 {
 	meta_free(sheaf, sheaf_bytes(sheaf->capacity));
 }
+
+struct sheaf *sheaf_fit(struct sheaf *sheaf, size_t want)
+{
+	if (sheaf && sheaf->capacity >= want)
+		return sheaf;
+	if (sheaf)
+		sheaf_free(sheaf);
+	return sheaf_alloc(want);
+}

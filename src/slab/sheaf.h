@@ -24,6 +24,10 @@ extern uint64_t sheaf_end;
 struct sheaf *sheaf_alloc(size_t want);
 void sheaf_free(struct sheaf *sheaf);
 
+/* The empty sheaf if it holds as many, else one that does in its place; of
+ * NULL a new one. */
+struct sheaf *sheaf_fit(struct sheaf *sheaf, size_t want);
+
 /* A stack of sheaves; its count may be read without the lock, as a hint. */
 static inline struct sheaf *sheaf_pop(struct sheaf **stack, uint16_t *nr)
 {

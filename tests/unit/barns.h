@@ -48,7 +48,7 @@ static inline void finish(void)
 	pcp_drain(&pcp, true);
 	for_each_barn(barn) {
 		assert_int_equal(barn->nr_slabs, 0);
-		assert_int_equal(barn->nr_full, 0);
+		assert_int_equal(barn_nr_cached(barn), 0);
 	}
 	assert_int_equal(world_used(), 0);
 	validate();
@@ -82,6 +82,17 @@ static inline void flush(size_t from, size_t to)
 	barn_flush(&pcp, objects + from, to - from);
 }
 
+/* The lane hands out no empty sheaf for it. */
+static inline bool put_full(struct barn *barn, uint8_t heap,
+			    struct sheaf *full)
+{
+	struct sheaf *empty;
+	bool room = barn_put_full(barn, heap, full, 0, &empty);
+
+	assert_null(empty);
+	return room;
+}
+
 /* A sheaf with n objects of the barn's class. */
 static inline struct sheaf *full_sheaf(struct barn *barn, size_t n)
 {
@@ -101,7 +112,8 @@ static inline struct barn *busy_barn_for(size_t size)
 {
 	struct barn *barn = barn_for(size);
 
-	barn->max_full = 64;
+	for_each_lane(lane, barn)
+		lane->more_full = 64 - BARN_MIN_FULL;
 	return barn;
 }
 

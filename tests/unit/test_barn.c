@@ -36,6 +36,12 @@ static void test_a_sheaf_fills_a_power_of_two_of_bytes(void **state)
 	finish();
 }
 
+static void drop_sheaf(struct sheaf *sheaf)
+{
+	barn_flush(&pcp, sheaf->object, sheaf->nr);
+	sheaf_free(sheaf);
+}
+
 static void test_an_empty_sheaf_is_exchanged_for_a_full_one(void **state)
 {
 	struct barn *barn = barn_for(64);
@@ -43,20 +49,123 @@ static void test_an_empty_sheaf_is_exchanged_for_a_full_one(void **state)
 
 	(void)state;
 	assert_null(barn_get_full(barn, 0, empty));
-	assert_int_equal(barn->nr_empty, 0);
-	assert_true(barn_put_full(barn, 0, full));
-	assert_int_equal(barn->nr_full, 1);
+	assert_int_equal(barn->lane[0].nr_empty, 0);
+	assert_true(put_full(barn, 0, full));
+	assert_int_equal(barn->lane[0].nr_full, 1);
 	validate();
 	assert_ptr_equal(barn_get_full(barn, 0, empty), full);
 	assert_int_equal(full->nr, 30);
-	assert_int_equal(barn->nr_full, 0);
-	assert_int_equal(barn->nr_empty, 1);
+	assert_int_equal(barn->lane[0].nr_full, 0);
+	assert_int_equal(barn->lane[0].nr_empty, 1);
 	validate();
 	assert_ptr_equal(barn_get_empty(barn, 0, 30), empty);
-	assert_int_equal(barn->nr_empty, 0);
+	assert_int_equal(barn->lane[0].nr_empty, 0);
 
 	barn_flush(&pcp, full->object, full->nr);
 	sheaf_free(full);
+	sheaf_free(empty);
+	finish();
+}
+
+static void test_a_full_sheaf_is_put_for_an_empty_one(void **state)
+{
+	struct barn *barn = barn_for(64);
+	struct sheaf *full = full_sheaf(barn, 14), *first, *empty;
+
+	(void)state;
+	/* There is none: a new one. */
+	assert_true(barn_put_full(barn, 0, full, 30, &first));
+	assert_true(first->capacity >= 30);
+	assert_ptr_equal(barn_get_full(barn, 0, first), full);
+	assert_int_equal(barn->lane[0].nr_empty, 1);
+	assert_true(barn_put_full(barn, 0, full, 14, &empty));
+	assert_ptr_equal(empty, first);
+	assert_int_equal(barn->lane[0].nr_empty, 0);
+	/* One that is too small does not count. */
+	assert_ptr_equal(barn_get_full(barn, 0, empty), full);
+	assert_true(barn_put_full(barn, 0, full, 100, &empty));
+	assert_true(empty->capacity >= 100);
+	sheaf_free(empty);
+	validate();
+	assert_ptr_equal(barn_get_full(barn, 0, NULL), full);
+	drop_sheaf(full);
+	finish();
+}
+
+/* What a lane's own heaps have taken lately, others do not: they would mix
+ * their objects with those of a thread that wants them back. */
+static void test_a_lane_keeps_what_its_heaps_come_back_for(void **state)
+{
+	struct barn *barn = busy_barn_for(64);
+	struct sheaf *sheaf[3];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		sheaf[i] = full_sheaf(barn, 30);
+		assert_true(put_full(barn, 0, sheaf[i]));
+	}
+	for (int i = 2; i > 0; i--)
+		assert_ptr_equal(barn_get_full(barn, 0, NULL), sheaf[i]);
+	/* It may come for no more. */
+	assert_ptr_equal(barn_get_full(barn, 1, NULL), sheaf[0]);
+	for (int i = 0; i < 3; i++)
+		assert_true(put_full(barn, 0, sheaf[i]));
+	assert_ptr_equal(barn_get_full(barn, 1, NULL), sheaf[2]);
+	assert_null(barn_get_full(barn, 1, NULL));
+	assert_ptr_equal(barn_get_full(barn, 0, NULL), sheaf[1]);
+	assert_null(barn_get_full(barn, 1, NULL));
+	/* Until the next reclaim. */
+	assert_true(put_full(barn, 0, sheaf[1]));
+	barn_shrink_all(RECLAIM_STALE);
+	assert_ptr_equal(barn_get_full(barn, 1, NULL), sheaf[1]);
+	assert_ptr_equal(barn_get_full(barn, 1, NULL), sheaf[0]);
+	for (int i = 0; i < 3; i++)
+		drop_sheaf(sheaf[i]);
+	finish();
+}
+
+static void test_a_lane_keeps_no_more_than_a_cache_holds(void **state)
+{
+	struct barn *barn = busy_barn_for(14336);
+	struct sheaf *sheaf[10];
+	size_t left = 0;
+
+	(void)state;
+	for (size_t i = 0; i < array_size(sheaf); i++)
+		sheaf[i] = full_sheaf(barn, 14);
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < array_size(sheaf); i++)
+			assert_true(put_full(barn, 0, sheaf[i]));
+		for (size_t i = array_size(sheaf); !round && i--;)
+			assert_ptr_equal(barn_get_full(barn, 0, NULL),
+					 sheaf[i]);
+	}
+	while (barn_get_full(barn, 1, NULL))
+		left++;
+	left = array_size(sheaf) - left;
+	assert_in_range(left * 14 * 14336, 1, 2 << 20);
+	while (left--)
+		assert_non_null(barn_get_full(barn, 0, NULL));
+	for (size_t i = 0; i < array_size(sheaf); i++)
+		drop_sheaf(sheaf[i]);
+	finish();
+}
+
+/* Who fills sheaves gets those back that another has emptied. */
+static void test_a_sheaf_goes_round_from_lane_to_lane(void **state)
+{
+	struct barn *barn = barn_for(64);
+	struct sheaf *full = full_sheaf(barn, 30), *empty = sheaf_alloc(30);
+
+	(void)state;
+	for (int i = 0; i < 10; i++) {
+		assert_true(put_full(barn, 0, full));
+		assert_ptr_equal(barn_get_full(barn, 1, empty), full);
+		assert_int_equal(barn->lane[1].nr_empty, 0);
+		assert_ptr_equal(barn_get_empty(barn, 0, 30), empty);
+		validate();
+	}
+	drop_sheaf(full);
 	sheaf_free(empty);
 	finish();
 }
@@ -69,11 +178,11 @@ static void test_the_last_full_sheaf_in_is_the_first_out(void **state)
 	(void)state;
 	for (int i = 0; i < 3; i++) {
 		sheaf[i] = full_sheaf(barn, 14);
-		assert_true(barn_put_full(barn, 0, sheaf[i]));
+		assert_true(put_full(barn, 0, sheaf[i]));
 	}
 	for (int i = 2; i >= 0; i--) {
 		assert_ptr_equal(barn_get_full(barn, 0, NULL), sheaf[i]);
-		assert_true(barn_put_full(barn, 0, sheaf[i]));
+		assert_true(put_full(barn, 0, sheaf[i]));
 		assert_ptr_equal(barn_get_full(barn, 0, NULL), sheaf[i]);
 		barn_flush(&pcp, sheaf[i]->object, sheaf[i]->nr);
 		sheaf_free(sheaf[i]);
@@ -90,7 +199,7 @@ static void test_a_lane_gets_its_own_back_first(void **state)
 	(void)state;
 	for (unsigned int i = 0; i < array_size(sheaf); i++) {
 		sheaf[i] = full_sheaf(barn, 14);
-		assert_true(barn_put_full(barn, i % BARN_LANES, sheaf[i]));
+		assert_true(put_full(barn, i % BARN_LANES, sheaf[i]));
 	}
 	validate();
 	for (unsigned int i = array_size(sheaf); i-- > BARN_LANES;)
@@ -109,21 +218,15 @@ static void test_a_lane_gets_its_own_back_first(void **state)
 	finish();
 }
 
-static void drop_sheaf(struct sheaf *sheaf)
-{
-	barn_flush(&pcp, sheaf->object, sheaf->nr);
-	sheaf_free(sheaf);
-}
-
 /* Puts sheaves until one is refused, which keeps its objects; how many. */
 static size_t fill_barn(struct barn *barn, size_t want)
 {
 	struct sheaf *sheaf;
 	size_t n = 0;
 
-	while (barn_put_full(barn, 0, sheaf = full_sheaf(barn, want)))
+	while (put_full(barn, 0, sheaf = full_sheaf(barn, want)))
 		assert_true(++n < 1000);
-	assert_int_equal(barn->nr_full, n);
+	assert_int_equal(barn->lane[0].nr_full, n);
 	assert_int_equal(sheaf->nr, want);
 	drop_sheaf(sheaf);
 	return n;
@@ -156,7 +259,7 @@ static void test_full_sheaves_are_kept_as_far_as_they_are_of_use(void **state)
 	/* What is put and never asked for is not. */
 	barn_shrink_all(RECLAIM_STALE);
 	barn_shrink_all(RECLAIM_STALE);
-	assert_int_equal(barn->nr_full, 0);
+	assert_int_equal(barn->lane[0].nr_full, 0);
 	assert_int_equal(fill_barn(barn, 6), first);
 	empty_barn(barn);
 	finish();
@@ -184,13 +287,13 @@ static void test_empty_sheaves_are_limited(void **state)
 	for (int i = 0; i < 40; i++) {
 		struct sheaf *full = full_sheaf(barn, 6);
 
-		assert_true(barn_put_full(barn, 0, full));
+		assert_true(put_full(barn, 0, full));
 		assert_ptr_equal(barn_get_full(barn, 0, sheaf_alloc(6)), full);
 		barn_flush(&pcp, full->object, full->nr);
 		sheaf_free(full);
 		validate();
 	}
-	n = barn->nr_empty;
+	n = barn->lane[0].nr_empty;
 	assert_in_range(n, 1, 32);
 	/* One that is too small is not given out. */
 	in_use = meta.in_use;
@@ -200,7 +303,7 @@ static void test_empty_sheaves_are_limited(void **state)
 		assert_true(sheaf->capacity >= 62);
 		sheaf_free(sheaf);
 	}
-	assert_int_equal(barn->nr_empty, 0);
+	assert_int_equal(barn->lane[0].nr_empty, 0);
 	assert_true(meta.in_use < in_use);
 	finish();
 }
@@ -348,6 +451,12 @@ int main(void)
 		cmocka_unit_test(test_a_sheaf_fills_a_power_of_two_of_bytes),
 		cmocka_unit_test(
 			test_an_empty_sheaf_is_exchanged_for_a_full_one),
+		cmocka_unit_test(test_a_full_sheaf_is_put_for_an_empty_one),
+		cmocka_unit_test(
+			test_a_lane_keeps_what_its_heaps_come_back_for),
+		cmocka_unit_test(
+			test_a_lane_keeps_no_more_than_a_cache_holds),
+		cmocka_unit_test(test_a_sheaf_goes_round_from_lane_to_lane),
 		cmocka_unit_test(test_the_last_full_sheaf_in_is_the_first_out),
 		cmocka_unit_test(test_a_lane_gets_its_own_back_first),
 		cmocka_unit_test(

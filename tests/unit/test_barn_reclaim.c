@@ -73,17 +73,17 @@ static void test_reclaim_of_caches_empties_full_sheaves(void **state)
 
 	(void)state;
 	for (int i = 0; i < 4; i++)
-		assert_true(barn_put_full(barn, 0, full_sheaf(barn, 62)));
+		assert_true(put_full(barn, 0, full_sheaf(barn, 62)));
 	/* The first visit only looks, the second takes what lay unused. */
 	barn_shrink_all(RECLAIM_IDLE);
-	assert_int_equal(barn->nr_full, 4);
-	barn_flush(&pcp, barn->full[0]->object, 0);
-	assert_true(barn_put_full(barn, 0, barn_get_full(barn, 0, NULL)));
+	assert_int_equal(barn->lane[0].nr_full, 4);
+	barn_flush(&pcp, barn->lane[0].full->object, 0);
+	assert_true(put_full(barn, 0, barn_get_full(barn, 0, NULL)));
 	barn_shrink_all(RECLAIM_IDLE);
-	assert_int_equal(barn->nr_full, 1);
+	assert_int_equal(barn->lane[0].nr_full, 1);
 	validate();
 	barn_shrink_all(RECLAIM_CACHES);
-	assert_int_equal(barn->nr_full, 0);
+	assert_int_equal(barn->lane[0].nr_full, 0);
 	assert_int_equal(barn->nr_slabs, 0);
 	finish();
 }

@@ -289,7 +289,7 @@ static void test_runs_beyond_the_cache_go_to_the_barn(void **state)
 	heap_count(&after);
 	assert_int_equal(after.nr_cached[class], bin_main_count(
 						bin_for(class)));
-	assert_int_equal(barn_of(0, class)->nr_objects +
+	assert_int_equal(barn_nr_cached(barn_of(0, class)) +
 			 bin_main_count(bin_for(class)), 6);
 	assert_int_equal(world_used(), used);
 	heap_flush();

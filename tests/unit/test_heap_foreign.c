@@ -89,7 +89,7 @@ static void test_counts_are_right(void **state)
 	assert_int_equal(counts.nr_cached[class], 0);
 	for_each_barn(barn)
 		if (barn->class == class)
-			assert_true(barn->nr_full * (size_t)SIZE < 1 << 20);
+			assert_true(barn_nr_cached(barn) * SIZE < 1 << 20);
 }
 
 int main(void)

@@ -122,10 +122,11 @@ static void test_what_is_freed_elsewhere_goes_home(void **state)
 		mem_free(mine);
 	}
 	assert_int_equal(nr_live(class), 0);
-	assert_true(home->nr_full > 0);
-	for_each_sheaf(sheaf, home->full)
-		for (size_t i = 0; i < sheaf->nr; i++)
-			assert_int_equal(node_of(sheaf->object[i]), 2);
+	assert_true(barn_nr_cached(home) > 0);
+	for_each_lane(lane, home)
+		for (struct sheaf *s = lane->full; s; s = s->next)
+			for (size_t i = 0; i < s->nr; i++)
+				assert_int_equal(node_of(s->object[i]), 2);
 	/* But there. */
 	run_on(2);
 	objects[0] = mem_malloc(SIZE);
