@@ -26,8 +26,8 @@ GROUP = 4
 LOCK_SPINS = 100        # src/base/lock.c
 MISSES_TO_GROW = 4      # src/heap/thread_heap.h
 BARN_MIN_FULL, BARN_LANES = 2, 4            # src/slab/barn.h
-LANE_MAX_FULL, LANE_MAX_BYTES = 512, 16 << 20       # src/slab/barn_lane.c
-LANE_MIN_EMPTY, LANE_OWN_BYTES = 16, 1 << 20
+LANE_MAX_FULL, BARN_MAX_BYTES = 512, 16 << 20       # src/slab/barn_lane.c
+LANE_MIN_EMPTY, LANE_OWN_BYTES = 4, 1 << 20
 PCP_BATCH, PCP_MAX_HIGH = 32, 128           # pages; src/mm/pcp.h
 SHEAF_HEAD = 24         # bytes; src/slab/sheaf.h
 SURPLUS_WANT = 16       # src/heap/heap.c
@@ -101,7 +101,11 @@ class Barn(Lock):
         self.flusher = thread
 
     def lane_of(self, number):
-        return self.lanes[number % BARN_LANES]
+        return self.lanes[(number + number // BARN_LANES) % BARN_LANES]
+
+    def other_lane(self, number, distance):
+        place = self.lanes.index(self.lane_of(number))
+        return self.lanes[(place + distance) % BARN_LANES]
 
     def full(self):
         """The objects of each full sheaf."""
@@ -264,7 +268,7 @@ class Simulation:
         return 0
 
     def get_full_of(self, barn, me, away):
-        lane = barn.lane_of(me.number + away)
+        lane = barn.other_lane(me.number, away)
         if not lane.full and not lane.overflowed:
             return 0
         yield from self.acquire(lane, me)
@@ -295,7 +299,7 @@ class Simulation:
         yield from self.acquire(lane, me)
         yield self.costs.exchange
         room = len(lane.full) < lane.max_full and \
-            (len(lane.full) + 1) * n * barn.size <= LANE_MAX_BYTES
+            (sum(barn.full()) + n) * barn.size <= BARN_MAX_BYTES
         if room:
             lane.full.append((n, me))
             lane.taken = max(0, lane.taken - 1)

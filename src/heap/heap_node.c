@@ -28,7 +28,7 @@
 #define AWAY_TO_MOVE	2	/* looks in a row */
 
 /* Objects in an alien sheaf: there is one for each thread, node and class. By
- * the model (docs/DESIGN.md) 125 hold 2.5 times the memory, and are 10 to 30 %
+ * the model (docs/DESIGN.md) 125 hold 2.4 times the memory, and are a tenth
  * faster. */
 #define ALIEN_MAX	32
 

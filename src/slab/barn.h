@@ -7,12 +7,12 @@
  * 2. Slabs with objects to hand out stand in `partial`; full slabs in no
  *    list. An unused slab goes back to the page allocator, but for one.
  * 3. Run classes have no slabs: their sheaves hold runs (RUN_CACHED).
- * 4. As many full sheaves are kept as turned out to be of use: the barn may
- *    have twice as many when it is asked in vain for one after it refused
- *    one; and fewer by those that lay unused between two reclaims.
- *    This is by lane. A heap has one, by its number: what a thread has freed
- *    is in the cache of its CPU, and it gets that back first, and under a lock
- *    that few others take (barn_lane.c).
+ * 4. Sheaves lie in lanes. A heap has one, by its number: what a thread has
+ *    freed is in the cache of its CPU, and it gets that back first, and under
+ *    a lock that few others take (barn_lane.c). A lane keeps as many full
+ *    sheaves as turned out to be of use: twice as many when one is missed
+ *    after it refused one, and fewer by those that lay unused between two
+ *    reclaims.
  * 5. Reclaim sweeps slabs whose free objects have not changed since its last
  *    visit: their free pages go back to the kernel, the slab stays.
  * 6. The barn's lock protects it and its slabs, a lane's lock the lane and its
@@ -42,9 +42,10 @@ struct lane {
 	uint32_t nr_objects;	/* in full sheaves */
 	uint16_t nr_full, nr_empty;
 	uint16_t low_full;	/* fewest full since the last reclaim */
-	uint16_t more_full;	/* than BARN_MIN_FULL that it may keep */
-	uint16_t taken;		/* by its heaps and not yet put again, */
-	uint16_t most_taken;	/* since the last reclaim */
+	uint16_t more_full;	/* it may keep so many beyond BARN_MIN_FULL */
+	uint16_t taken;		/* by its heaps since the last reclaim, less
+				 * what they have put */
+	uint16_t most_taken;	/* the most that this was */
 	bool overflowed;	/* one was refused since more_full was raised */
 };
 
@@ -62,11 +63,18 @@ struct barn {
 	struct lane *lane;	/* BARN_LANES of them */
 };
 
+/* The lane of a heap. Heaps of one node or cache may have every second or
+ * fourth number only. */
+static inline unsigned int lane_number(unsigned int heap)
+{
+	return (heap + heap / BARN_LANES) % BARN_LANES;
+}
+
 #define for_each_lane(at, barn) \
 	for (struct lane *at = (barn)->lane; \
 	     at < (barn)->lane + BARN_LANES; at++)
 
-/* Lanes lie behind all barns, in pages that few processes touch. */
+/* Lanes lie behind all barns: most processes write to few of their pages. */
 struct barn_set {
 	struct barn barn[NR_CLASSES];
 	struct barn_set *next;	/* of the node. Atomic */
@@ -103,18 +111,19 @@ struct barn *barn_next(struct barn *barn);
 	for (struct barn *barn = barn_next(NULL); barn; \
 	     barn = barn_next(barn))
 
-/* A full sheaf for an empty one (or NULL), of the heap's lane if it has one;
- * NULL: none there, and `empty` is kept. */
+/* A full sheaf, of the heap's lane if it has one. An empty one (or NULL) is
+ * left in the lane that it comes from. NULL: there is none for this heap, and
+ * the caller keeps `empty`. */
 struct sheaf *barn_get_full(struct barn *barn, uint8_t heap,
 			    struct sheaf *empty);
 
-/* Takes a full sheaf if there is room; false: the caller keeps it. For it an
- * empty one for `want` objects; 0: none; NULL: no memory. */
+/* Takes a full sheaf, and gives an empty one for `want` objects: NULL if that
+ * is 0, or without memory. False: there is no room, the caller keeps the full
+ * one and gets none. */
 bool barn_put_full(struct barn *barn, uint8_t heap, struct sheaf *full,
 		   size_t want, struct sheaf **empty);
 
-/* An empty sheaf that lies in the heap's lane, or a new one; NULL: no
- * memory. */
+/* An empty sheaf, of the heap's lane or a new one; NULL without memory. */
 struct sheaf *barn_get_empty(struct barn *barn, uint8_t heap, size_t want);
 
 /* Fills out[0..n) with objects of slabs, small classes only; how many. It
@@ -140,7 +149,7 @@ void barn_shrink_all(enum reclaim how);
 /* The part of it that gives back the barn's sheaves. */
 void barn_shrink_lanes(struct barn *barn, enum reclaim how);
 
-/* Objects in full sheaves. */
+/* Objects in full sheaves. Without locks: exact when all rest. */
 size_t barn_nr_cached(struct barn *barn);
 
 bool barn_fork(lock_fork_fn *lock_fork);

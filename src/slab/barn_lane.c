@@ -4,29 +4,24 @@
  * 1. A heap puts sheaves into its own lane, and takes them out of that first.
  * 2. When its own has no full one, it takes one of another lane's, and leaves
  *    its empty one there: whoever fills sheaves needs them. But not what that
- *    lane's heaps have come back for lately, as far as it fits the cache of
- *    their CPU: threads that go on at the same time would have their objects
- *    mixed, down to pages and lines.
- * 3. Counts are also read without the lock, as hints, so that a lane without
- *    anything costs a look.
+ *    lane's heaps have come back for lately, as far as it may lie in the cache
+ *    of their CPU: threads that go on at the same time would have their objects
+ *    mixed, down to pages and lines. When memory is short all may be taken.
+ * 3. Counts are also read without the lock, as hints, so that a lane that has
+ *    nothing to give costs a look. Limits of a barn are kept by hints, too.
  */
 #include "mm/page_alloc.h"
 #include "slab/barn.h"
 
-/* What a lane keeps at most. */
-#define LANE_MAX_FULL	512		/* sheaves */
-#define LANE_MAX_BYTES	(16UL << 20)	/* in full sheaves */
+#define LANE_MAX_FULL	512		/* sheaves that a lane keeps at most */
+#define BARN_MAX_BYTES	(16UL << 20)	/* in full sheaves; a lane may always
+					 * have its part */
 
-/* What others may not take: about a CPU's own cache. */
+/* What others may not take of a size: about a CPU's own cache. */
 #define LANE_OWN_BYTES	(1UL << 20)
 
-/* How many empty ones, at least: else as many as it may get back full. */
-#define LANE_MIN_EMPTY	16		/* sheaves */
-
-static struct lane *lane_of(struct barn *barn, unsigned int heap)
-{
-	return &barn->lane[heap % BARN_LANES];
-}
+/* How many empty ones may stay: as many as it may get back full, and some. */
+#define LANE_MIN_EMPTY	4		/* sheaves */
 
 static size_t lane_max_full(const struct lane *lane)
 {
@@ -66,7 +61,7 @@ static void lane_keep_more(struct lane *lane)
 
 static void lane_set_taken(struct lane *lane, uint16_t taken, uint16_t most)
 {
-	lane->taken = taken;
+	__atomic_store_n(&lane->taken, taken, __ATOMIC_RELAXED);
 	__atomic_store_n(&lane->most_taken, most, __ATOMIC_RELAXED);
 }
 
@@ -77,11 +72,40 @@ static void lane_count_taken(struct lane *lane)
 	lane_set_taken(lane, taken, max(lane->most_taken, taken));
 }
 
-/* For other lanes' heaps. */
+static size_t lane_nr_objects(const struct lane *lane)
+{
+	return __atomic_load_n(&lane->nr_objects, __ATOMIC_RELAXED);
+}
+
+static void lane_set_nr_objects(struct lane *lane, size_t n)
+{
+	__atomic_store_n(&lane->nr_objects, (uint32_t)n, __ATOMIC_RELAXED);
+}
+
+/* Heaps of other lanes may take one. Also without the lock, as a hint. */
 static bool lane_has_surplus(const struct lane *lane, size_t size)
 {
-	return lane->nr_full > lane->most_taken - lane->taken ||
-	       lane->nr_objects * size > LANE_OWN_BYTES;
+	int nr_full = __atomic_load_n(&lane->nr_full, __ATOMIC_RELAXED);
+	int taken = __atomic_load_n(&lane->taken, __ATOMIC_RELAXED);
+	int most = __atomic_load_n(&lane->most_taken, __ATOMIC_RELAXED);
+
+	return nr_full > most - taken ||
+	       lane_nr_objects(lane) * size > LANE_OWN_BYTES ||
+	       (nr_full && reclaim_is_pressed());
+}
+
+/* It has refused a sheaf and is empty now. */
+static bool lane_was_short(const struct lane *lane)
+{
+	return !__atomic_load_n(&lane->nr_full, __ATOMIC_RELAXED) &&
+	       __atomic_load_n(&lane->overflowed, __ATOMIC_RELAXED);
+}
+
+/* Also without the lock, as a hint. */
+static bool lane_may_give(const struct lane *lane, bool own, size_t size)
+{
+	return own ? __atomic_load_n(&lane->nr_full, __ATOMIC_RELAXED) :
+		     lane_has_surplus(lane, size);
 }
 
 static struct sheaf *lane_get_full(struct lane *lane, struct sheaf *empty,
@@ -90,19 +114,17 @@ static struct sheaf *lane_get_full(struct lane *lane, struct sheaf *empty,
 	struct sheaf *full = NULL;
 	bool kept = true;
 
-	if (!__atomic_load_n(&lane->nr_full, __ATOMIC_RELAXED) &&
-	    !__atomic_load_n(&lane->overflowed, __ATOMIC_RELAXED))
+	if (!lane_may_give(lane, own, size) && !lane_was_short(lane))
 		return NULL;
 	lock_acquire(&lane->lock);
-	if (own || lane_has_surplus(lane, size))
+	if (lane_may_give(lane, own, size)) {
 		full = sheaf_pop(&lane->full, &lane->nr_full);
-	if (full && own)
-		lane_count_taken(lane);
-	if (full) {
 		lane->low_full = min(lane->low_full, lane->nr_full);
-		lane->nr_objects -= full->nr;
+		lane_set_nr_objects(lane, lane->nr_objects - full->nr);
+		if (own)
+			lane_count_taken(lane);
 		kept = lane_push_empty(lane, empty);
-	} else if (lane->overflowed && !lane->nr_full) {
+	} else if (lane_was_short(lane)) {
 		lane_keep_more(lane);
 	}
 	lock_release(&lane->lock);
@@ -115,33 +137,48 @@ struct sheaf *barn_get_full(struct barn *barn, uint8_t heap,
 			    struct sheaf *empty)
 {
 	size_t size = size_classes[barn->class].size;
+	unsigned int own = lane_number(heap);
 	struct sheaf *full = NULL;
 
 	for (unsigned int i = 0; i < BARN_LANES && !full; i++)
-		full = lane_get_full(lane_of(barn, heap + i), empty, !i, size);
+		full = lane_get_full(&barn->lane[(own + i) % BARN_LANES], empty,
+				     !i, size);
 	return full;
 }
 
-static bool lane_has_room(const struct lane *lane, const struct sheaf *full,
-			  size_t size)
+size_t barn_nr_cached(struct barn *barn)
 {
+	size_t n = 0;
+
+	for_each_lane(lane, barn)
+		n += lane_nr_objects(lane);
+	return n;
+}
+
+static bool lane_has_room(struct barn *barn, const struct lane *lane, size_t n)
+{
+	size_t size = size_classes[barn->class].size;
+
 	return lane->nr_full < lane_max_full(lane) &&
-	       (lane->nr_objects + (size_t)full->nr) * size <= LANE_MAX_BYTES;
+	       ((lane->nr_objects + n) * size <= BARN_MAX_BYTES / BARN_LANES ||
+		(barn_nr_cached(barn) + n) * size <= BARN_MAX_BYTES);
 }
 
 bool barn_put_full(struct barn *barn, uint8_t heap, struct sheaf *full,
 		   size_t want, struct sheaf **empty)
 {
-	struct lane *lane = lane_of(barn, heap);
+	struct lane *lane = &barn->lane[lane_number(heap)];
 	bool room;
 
 	*empty = NULL;
 	lock_acquire(&lane->lock);
-	room = lane_has_room(lane, full, size_classes[barn->class].size);
+	room = lane_has_room(barn, lane, full->nr);
 	if (room) {
 		sheaf_push(&lane->full, &lane->nr_full, full);
-		lane->nr_objects += full->nr;
-		lane->taken -= lane->taken > 0;
+		lane_set_nr_objects(lane, lane->nr_objects + full->nr);
+		if (lane->taken)
+			lane_set_taken(lane, (uint16_t)(lane->taken - 1),
+				       lane->most_taken);
 		if (want)
 			*empty = sheaf_pop(&lane->empty, &lane->nr_empty);
 	} else {
@@ -155,7 +192,7 @@ bool barn_put_full(struct barn *barn, uint8_t heap, struct sheaf *full,
 
 struct sheaf *barn_get_empty(struct barn *barn, uint8_t heap, size_t want)
 {
-	struct lane *lane = lane_of(barn, heap);
+	struct lane *lane = &barn->lane[lane_number(heap)];
 	struct sheaf *empty = NULL;
 
 	if (__atomic_load_n(&lane->nr_empty, __ATOMIC_RELAXED)) {
@@ -166,14 +203,17 @@ struct sheaf *barn_get_empty(struct barn *barn, uint8_t heap, size_t want)
 	return sheaf_fit(empty, want);
 }
 
-/* Takes `n` sheaves out. */
+/* Takes out the n that have been there longest. */
 static struct sheaf *stack_detach(struct sheaf **stack, uint16_t *nr, size_t n)
 {
-	struct sheaf *list = NULL;
-	uint16_t count = 0;
+	struct sheaf *list;
+	size_t left = *nr - n;
 
-	while (n--)
-		sheaf_push(&list, &count, sheaf_pop(stack, nr));
+	__atomic_store_n(nr, (uint16_t)left, __ATOMIC_RELAXED);
+	while (left--)
+		stack = &(*stack)->next;
+	list = *stack;
+	*stack = NULL;
 	return list;
 }
 
@@ -200,12 +240,14 @@ static void flush_full(struct barn *barn, struct sheaf *full)
 static void lane_shrink(struct barn *barn, struct lane *lane, bool all)
 {
 	struct sheaf *full, *empty = NULL;
+	size_t n = 0;
 
 	lock_acquire(&lane->lock);
 	full = stack_detach(&lane->full, &lane->nr_full,
 			    all ? lane->nr_full : lane->low_full);
 	for (struct sheaf *sheaf = full; sheaf; sheaf = sheaf->next)
-		lane->nr_objects -= sheaf->nr;
+		n += sheaf->nr;
+	lane_set_nr_objects(lane, lane->nr_objects - n);
 	lane->more_full -= min(lane->more_full, lane->low_full);
 	lane->low_full = lane->nr_full;
 	lane_set_taken(lane, 0, 0);
@@ -229,18 +271,6 @@ void barn_shrink_lanes(struct barn *barn, enum reclaim how)
 	for_each_lane(lane, barn)
 		if (lane_is_used(lane))
 			lane_shrink(barn, lane, reclaim_is_total(how));
-}
-
-size_t barn_nr_cached(struct barn *barn)
-{
-	size_t n = 0;
-
-	for_each_lane(lane, barn) {
-		lock_acquire(&lane->lock);
-		n += lane->nr_objects;
-		lock_release(&lane->lock);
-	}
-	return n;
 }
 
 void lane_validate(struct lane *lane)

@@ -3,9 +3,8 @@
  * barn_reclaim.c.
  *
  * 1. All under the barn's lock.
- * 2. They are in one list by the number of the heap that was last served from
- *    them, as lanes are, if their objects are smaller than a line; else in the
- *    first.
+ * 2. Each is in the list for the lane of the heap that was last served from
+ *    it, if its objects are below 128 bytes; else in the first list.
  */
 #ifndef ZBM_BARN_LIST_H
 #define ZBM_BARN_LIST_H
@@ -16,7 +15,7 @@ static inline struct list *barn_partial(struct barn *barn, uint8_t heap)
 {
 	bool shares_lines = class_group(barn->class) > 1;
 
-	return &barn->partial[shares_lines ? heap % BARN_LANES : 0];
+	return &barn->partial[shares_lines ? lane_number(heap) : 0];
 }
 
 static inline struct slab *partial_slab(struct list *list, struct list *node)

@@ -76,7 +76,8 @@ static void barn_shrink(struct barn *barn, enum reclaim how)
 		barn_sweep(barn, how == RECLAIM_ALL);
 	list_init(&dead);
 	lock_acquire(&barn->lock);
-	barn_detach_unused(barn, &dead);
+	if (barn->nr_unused)
+		barn_detach_unused(barn, &dead);
 	lock_release(&barn->lock);
 	slab_destroy_list(NULL, &dead);
 }

@@ -112,12 +112,12 @@ struct barn *barn_next(struct barn *barn)
 
 bool barn_fork(lock_fork_fn *lock_fork)
 {
-	for_each_barn(barn) {
+	for_each_barn(barn)
 		if (!lock_fork(&barn->lock))
 			return false;
+	for_each_barn(barn)
 		for_each_lane(lane, barn)
 			if (!lock_fork(&lane->lock))
 				return false;
-	}
 	return true;
 }

@@ -29,9 +29,14 @@ void sheaf_free(struct sheaf *sheaf)
 
 struct sheaf *sheaf_fit(struct sheaf *sheaf, size_t want)
 {
+	struct sheaf *fit;
+
 	if (sheaf && sheaf->capacity >= want)
+		return sheaf;
+	fit = sheaf_alloc(want);
+	if (!fit)
 		return sheaf;
 	if (sheaf)
 		sheaf_free(sheaf);
-	return sheaf_alloc(want);
+	return fit;
 }

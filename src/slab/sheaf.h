@@ -24,8 +24,8 @@ extern uint64_t sheaf_end;
 struct sheaf *sheaf_alloc(size_t want);
 void sheaf_free(struct sheaf *sheaf);
 
-/* The empty sheaf if it holds as many, else one that does in its place; of
- * NULL a new one. */
+/* One for at least `want` objects in the place of this empty one, or of none
+ * (NULL). Without memory what there was. */
 struct sheaf *sheaf_fit(struct sheaf *sheaf, size_t want);
 
 /* A stack of sheaves; its count may be read without the lock, as a hint. */
