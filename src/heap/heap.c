@@ -222,6 +222,7 @@ void *heap_alloc_small_node(unsigned int class, int node)
  */
 static void bin_flush_surplus(struct heap *heap, struct bin *bin)
 {
+	struct barn *barn = heap_barn(heap, bin);
 	struct sheaf *main = bin_main(bin), *spare = bin->spare;
 	size_t n = bin_main_count(bin);
 	bool untouched = n && n == bin->main_given;
@@ -235,6 +236,8 @@ static void bin_flush_surplus(struct heap *heap, struct bin *bin)
 		bin_set_main(heap, bin, main, 0);
 		barn_flush(&heap->pcp, main->object, n);
 	}
+	if (barn_is_sparse(barn) && barn_nr_cached(barn))
+		barn_shrink_lanes(barn, RECLAIM_CACHES);
 }
 
 /* Spare is full: makes room in it. False: no memory for a sheaf. */
@@ -249,7 +252,8 @@ static bool bin_make_room(struct heap *heap, struct bin *bin)
 	}
 	if (spare) {
 		spare->nr = (uint16_t)bin_spare_count(bin);
-		if (!barn_put_full(barn, heap->number, spare, bin->want,
+		if (barn_is_sparse(barn) ||
+		    !barn_put_full(barn, heap->number, spare, bin->want,
 				   &empty)) {
 			bin_flush_surplus(heap, bin);
 			return true;

@@ -21,6 +21,7 @@ static size_t barn_take(struct barn *barn, uint8_t heap, void **out, size_t n)
 		if (slab_is_full(slab))
 			barn_unlink(barn, slab);
 	}
+	barn_set_nr_taken(barn, barn->nr_taken + got);
 	return got;
 }
 
@@ -53,7 +54,7 @@ static bool barn_grow(struct barn *barn, uint8_t heap, struct pcp *pcp,
 		return false;
 	slab->barn = barn;
 	slab_set_taker(slab, heap);
-	barn->nr_slabs++;
+	barn_set_nr_slabs(barn, barn->nr_slabs + 1);
 	barn->nr_unused++;
 	barn_link(barn, slab, true);
 	return true;
@@ -66,11 +67,11 @@ static struct slab *barn_first_partial(struct barn *barn)
 	return NULL;
 }
 
-/* A partial slab for another barn, if `keep` of them are left. It is in no
- * list until it is there; what is freed meanwhile is put into it all the
- * same. */
+/* A partial slab for another barn, if `keep` of them are left, and how many of
+ * its objects are taken. It is in no list until it is there; what is freed
+ * meanwhile is put into it all the same. */
 static struct slab *barn_give(struct barn *barn, struct barn *to, uint8_t heap,
-			      size_t keep)
+			      size_t keep, size_t *taken)
 {
 	struct slab *slab = NULL;
 
@@ -80,6 +81,8 @@ static struct slab *barn_give(struct barn *barn, struct barn *to, uint8_t heap,
 	if (barn->nr_partial > keep) {
 		slab = barn_first_partial(barn);
 		barn_remove(barn, slab);
+		*taken = (size_t)slab->nr_objects - slab->nr_free;
+		barn_set_nr_taken(barn, barn->nr_taken - *taken);
 		slab_set_taker(slab, heap);
 		slab->isolated = true;
 		/* Pairs with the acquire in barn_switch. */
@@ -94,6 +97,7 @@ static bool barn_steal(struct barn *barn, uint8_t heap, size_t keep)
 {
 	struct barn_set *set = barn_sets(barn->node);
 	struct slab *slab = NULL;
+	size_t taken = 0;
 
 	if (likely(!barn_set_next(set)))
 		return false;
@@ -101,11 +105,13 @@ static bool barn_steal(struct barn *barn, uint8_t heap, size_t keep)
 	for (; set && !slab; set = barn_set_next(set))
 		if (&set->barn[barn->class] != barn)
 			slab = barn_give(&set->barn[barn->class], barn, heap,
-					 keep);
+					 keep, &taken);
 	lock_acquire(&barn->lock);
 	if (!slab)
 		return false;
-	barn->nr_slabs++;
+	barn_set_nr_slabs(barn, barn->nr_slabs + 1);
+	/* Less what was freed meanwhile, which is counted already. */
+	barn_set_nr_taken(barn, barn->nr_taken + taken);
 	barn_putback(barn, slab);
 	return true;
 }
@@ -146,6 +152,7 @@ static size_t barn_put(struct barn *barn, struct slab *slab, void **objects,
 	bool was_full = slab_is_full(slab);
 	size_t put = slab_put(slab, objects, n);
 
+	barn_set_nr_taken(barn, barn->nr_taken - put);
 	if (was_full && put)
 		barn_link(barn, slab, false);
 	/* Of one that is isolated the sweep decides when it is done with it. */
@@ -237,6 +244,21 @@ void barn_flush(struct pcp *pcp, void **objects, size_t n)
 	slab_destroy_list(pcp, &dead);
 }
 
+/* Slabs that are worth it, and when they are nearly empty. */
+#define SPARSE_MIN_BYTES	(256UL << 10)
+#define SPARSE_SHARE		8
+
+bool barn_is_sparse(const struct barn *barn)
+{
+	const struct size_class *class = &size_classes[barn->class];
+	size_t slabs = __atomic_load_n(&barn->nr_slabs, __ATOMIC_RELAXED);
+	size_t taken = __atomic_load_n(&barn->nr_taken, __ATOMIC_RELAXED);
+	size_t objects = slabs * class->nr_objects;
+
+	return taken < objects / SPARSE_SHARE &&
+	       objects * class->size > SPARSE_MIN_BYTES;
+}
+
 void barn_flush_runs(struct pcp *pcp, void **objects, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -250,7 +272,7 @@ void barn_flush_runs(struct pcp *pcp, void **objects, size_t n)
 
 void barn_validate(struct barn *barn)
 {
-	size_t nr_partial = 0, nr_unused = 0;
+	size_t nr_partial = 0, nr_unused = 0, taken = 0;
 
 	lock_acquire(&barn->lock);
 	for_each_partial(slab, barn) {
@@ -260,9 +282,13 @@ void barn_validate(struct barn *barn)
 		      !slab_is_full(slab));
 		nr_partial++;
 		nr_unused += slab_is_unused(slab);
+		taken += (size_t)slab->nr_objects - slab->nr_free;
 	}
 	CHECK(nr_partial == barn->nr_partial && nr_partial <= barn->nr_slabs);
 	CHECK(nr_unused == barn->nr_unused);
+	taken += (barn->nr_slabs - nr_partial) *
+		 size_classes[barn->class].nr_objects;
+	CHECK(taken == barn->nr_taken);
 	lock_release(&barn->lock);
 	for_each_lane(lane, barn)
 		lane_validate(lane);

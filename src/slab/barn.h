@@ -12,7 +12,8 @@
  *    a lock that few others take (barn_lane.c). A lane keeps as many full
  *    sheaves as turned out to be of use: twice as many when one is missed
  *    after it refused one, and fewer by those that lay unused between two
- *    reclaims.
+ *    reclaims. When its slabs are nearly empty a thread that frees more than
+ *    is taken puts all into them (barn_is_sparse).
  * 5. Reclaim sweeps slabs whose free objects have not changed since its last
  *    visit: their free pages go back to the kernel, the slab stays.
  * 6. The barn's lock protects it and its slabs, a lane's lock the lane and its
@@ -57,8 +58,9 @@ struct barn {
 	uint8_t node;
 	uint8_t sweep;		/* number of the sweep that is going on */
 	uint16_t nr_unused;	/* slabs in `partial` without objects in use */
-	size_t nr_slabs;
-	size_t nr_partial;	/* also read without the lock, as a hint */
+	/* also read without the lock, as hints */
+	size_t nr_slabs, nr_partial;
+	size_t nr_taken;	/* objects taken from the slabs */
 	struct list partial[BARN_LANES];
 	struct lane *lane;	/* BARN_LANES of them */
 };
@@ -145,6 +147,10 @@ void barn_flush_runs(struct pcp *pcp, void **objects, size_t n);
 
 /* Flushes full sheaves and unused slabs, and sweeps the others. */
 void barn_shrink_all(enum reclaim how);
+
+/* Its slabs are mostly free, and few objects hold many of them: those that
+ * nobody uses should not. A hint. */
+bool barn_is_sparse(const struct barn *barn);
 
 /* The part of it that gives back the barn's sheaves. */
 void barn_shrink_lanes(struct barn *barn, enum reclaim how);

@@ -56,11 +56,21 @@ static inline void barn_unlink(struct barn *barn, struct slab *slab)
 			 __ATOMIC_RELAXED);
 }
 
+static inline void barn_set_nr_slabs(struct barn *barn, size_t n)
+{
+	__atomic_store_n(&barn->nr_slabs, n, __ATOMIC_RELAXED);
+}
+
+static inline void barn_set_nr_taken(struct barn *barn, size_t n)
+{
+	__atomic_store_n(&barn->nr_taken, n, __ATOMIC_RELAXED);
+}
+
 /* A partial slab is the barn's no longer. */
 static inline void barn_remove(struct barn *barn, struct slab *slab)
 {
 	barn->nr_unused -= slab_is_unused(slab);
-	barn->nr_slabs--;
+	barn_set_nr_slabs(barn, barn->nr_slabs - 1);
 	barn_unlink(barn, slab);
 }
 

@@ -1,0 +1,91 @@
+/*
+ * test_heap_surplus - a thread frees more than it allocates: what its barn
+ * keeps of that, and what not.
+ */
+#include "heaps.h"
+
+#include "heap/thread_heap.h"
+#include "malloc/malloc.h"
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#define MANY	100000	/* objects */
+#define ROUND	20000	/* objects */
+#define FEW	4000	/* objects */
+#define SIZE	48	/* bytes */
+
+static void *objects[MANY];
+
+static struct barn *barn(void)
+{
+	return heap_barn(thread_heap(),
+			 heap_bin(thread_heap(),
+				  class_bin(size_class_of(SIZE))));
+}
+
+static void allocate(size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		objects[i] = mem_malloc(SIZE);
+		assert_non_null(objects[i]);
+	}
+}
+
+static void release_in_any_order(size_t n)
+{
+	uint64_t seed = 5;
+
+	while (n) {
+		size_t i = world_below(&seed, n);
+
+		mem_free(objects[i]);
+		objects[i] = objects[--n];
+	}
+}
+
+/* When all else of many slabs is free, sheaves do not hold them, although some
+ * have been of use. */
+static void test_few_objects_do_not_hold_many_slabs(void **state)
+{
+	size_t most;
+
+	(void)state;
+	for (int round = 0; round < 8; round++) {
+		allocate(FEW);
+		release_in_any_order(FEW);
+	}
+	assert_true(barn_nr_cached(barn()) >= FEW / 2);
+	allocate(MANY);
+	most = barn()->nr_slabs;
+	assert_true(most * size_classes[size_class_of(SIZE)].nr_objects >=
+		    MANY);
+	release_in_any_order(MANY);
+	assert_true(barn()->nr_slabs < most / 4);
+	assert_true(barn_nr_cached(barn()) < 1000);
+	heap_validate();
+}
+
+/* Objects that come back again and again need no slab in the end. */
+static void test_what_comes_back_stays_in_sheaves(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 12; round++) {
+		allocate(ROUND);
+		release_in_any_order(ROUND);
+	}
+	assert_true(barn()->nr_taken >= ROUND);
+	assert_true(barn_nr_cached(barn()) >= ROUND - 1000);
+	heap_validate();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_few_objects_do_not_hold_many_slabs),
+		cmocka_unit_test(test_what_comes_back_stays_in_sheaves),
+	};
+
+	return cmocka_run_group_tests(tests, start, NULL);
+}
