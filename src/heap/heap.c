@@ -236,6 +236,7 @@ static void bin_flush_surplus(struct heap *heap, struct bin *bin)
 		bin_set_main(heap, bin, main, 0);
 		barn_flush(&heap->pcp, main->object, n);
 	}
+	/* What lies in lanes holds slabs, too. */
 	if (barn_is_sparse(barn) && barn_nr_cached(barn))
 		barn_shrink_lanes(barn, RECLAIM_CACHES);
 }
