@@ -226,7 +226,7 @@ static void reclaim_near_limit(struct zone *zone)
 
 	limit_read(&limit);
 	left = limit.left >> PAGE_SHIFT;
-	margin = (limit.size >> PAGE_SHIFT) / 8;
+	margin = (limit.size >> PAGE_SHIFT) / 6;
 	__atomic_store_n(&reclaim_pressed, left < margin, __ATOMIC_RELAXED);
 	if (left < margin) {
 		shrink_caches(RECLAIM_ALL);

@@ -148,17 +148,19 @@ void barn_flush_runs(struct pcp *pcp, void **objects, size_t n);
 /* Flushes full sheaves and unused slabs, and sweeps the others. */
 void barn_shrink_all(enum reclaim how);
 
-/* Its slabs are mostly free, and few objects hold many of them: those that
- * nobody uses should not. A hint. */
-bool barn_is_sparse(const struct barn *barn);
-
 /* The part of it that gives back the barn's sheaves. */
 void barn_shrink_lanes(struct barn *barn, enum reclaim how);
 
 /* Objects in full sheaves. Without locks: exact when all rest. */
 size_t barn_nr_cached(struct barn *barn);
 
+/* Its slabs are mostly free, and few objects hold many of them: those that
+ * nobody uses should not. A hint. */
+bool barn_is_sparse(const struct barn *barn);
+
 bool barn_fork(lock_fork_fn *lock_fork);
+
+/* With its lanes. */
 void barn_validate(struct barn *barn);
 void lane_validate(struct lane *lane);
 
