@@ -100,12 +100,10 @@ class Barn(Lock):
         self.partial = 0.0      # objects that slabs have left
         self.flusher = thread
 
-    def lane_of(self, number):
-        return self.lanes[(number + number // BARN_LANES) % BARN_LANES]
-
-    def other_lane(self, number, distance):
-        place = self.lanes.index(self.lane_of(number))
-        return self.lanes[(place + distance) % BARN_LANES]
+    def lane_of(self, number, away=0):
+        """Of the thread with the number, or one of the lanes after it."""
+        place = number + number // BARN_LANES + away
+        return self.lanes[place % BARN_LANES]
 
     def full(self):
         """The objects of each full sheaf."""
@@ -268,7 +266,7 @@ class Simulation:
         return 0
 
     def get_full_of(self, barn, me, away):
-        lane = barn.other_lane(me.number, away)
+        lane = barn.lane_of(me.number, away)
         if not lane.full and not lane.overflowed:
             return 0
         yield from self.acquire(lane, me)

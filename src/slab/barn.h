@@ -85,7 +85,7 @@ struct barn_set {
 };
 
 #define ANY_CACHE	(-1)
-#define BARN_MIN_FULL	2	/* full sheaves that a lane may keep, at least */
+#define BARN_MIN_FULL	2	/* full sheaves of a lane, at least */
 
 /* The node's first set. False: no memory. */
 bool barn_init_node(int node);
@@ -120,12 +120,13 @@ struct sheaf *barn_get_full(struct barn *barn, uint8_t heap,
 			    struct sheaf *empty);
 
 /* Takes a full sheaf, and gives an empty one for `want` objects: NULL if that
- * is 0, or without memory. False: there is no room, the caller keeps the full
- * one and gets none. */
+ * is 0; without memory a smaller one or NULL. False: there is no room, the
+ * caller keeps the full one and gets none. */
 bool barn_put_full(struct barn *barn, uint8_t heap, struct sheaf *full,
 		   size_t want, struct sheaf **empty);
 
-/* An empty sheaf, of the heap's lane or a new one; NULL without memory. */
+/* An empty sheaf, of the heap's lane or a new one; without memory a smaller
+ * one or NULL. */
 struct sheaf *barn_get_empty(struct barn *barn, uint8_t heap, size_t want);
 
 /* Fills out[0..n) with objects of slabs, small classes only; how many. It

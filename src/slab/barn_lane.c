@@ -10,7 +10,6 @@
  * 3. Counts are also read without the lock, as hints, so that a lane that has
  *    nothing to give costs a look. Limits of a barn are kept by hints, too.
  */
-#include "mm/page_alloc.h"
 #include "slab/barn.h"
 
 #define LANE_MAX_FULL	512		/* sheaves that a lane keeps at most */

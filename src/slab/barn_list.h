@@ -33,7 +33,8 @@ static inline struct slab *partial_first(struct list *list)
 	for (struct list *list_ = (barn)->partial; \
 	     list_ < (barn)->partial + BARN_LANES; list_++) \
 		for (struct slab *slab = partial_first(list_), *next_; \
-		     slab && (next_ = partial_slab(list_, slab->link.next), true); \
+		     slab && (next_ = partial_slab(list_, slab->link.next), \
+			      true); \
 		     slab = next_)
 
 /* A slab enters or leaves its list as its objects come and go. */

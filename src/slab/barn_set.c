@@ -23,8 +23,8 @@ static void barn_set_init(struct barn_set *set, int node, int cache)
 
 		lock_init(&barn->lock, LOCK_BARN);
 		barn->lane = set->lane[class];
-		for (size_t lane = 0; lane < BARN_LANES; lane++)
-			list_init(&barn->partial[lane]);
+		for (size_t i = 0; i < BARN_LANES; i++)
+			list_init(&barn->partial[i]);
 		if (DEBUG_ZBM)
 			barn_init_ranks(barn);
 		barn->class = (uint8_t)class;

@@ -42,6 +42,16 @@ static void drop_sheaf(struct sheaf *sheaf)
 	sheaf_free(sheaf);
 }
 
+/* Sheaves with `want` objects each, into the first lane. */
+static void put_new_sheaves(struct barn *barn, struct sheaf **sheaf, size_t n,
+			    size_t want)
+{
+	for (size_t i = 0; i < n; i++) {
+		sheaf[i] = full_sheaf(barn, want);
+		assert_true(put_full(barn, 0, sheaf[i]));
+	}
+}
+
 static void test_an_empty_sheaf_is_exchanged_for_a_full_one(void **state)
 {
 	struct barn *barn = barn_for(64);
@@ -61,8 +71,7 @@ static void test_an_empty_sheaf_is_exchanged_for_a_full_one(void **state)
 	assert_ptr_equal(barn_get_empty(barn, 0, 30), empty);
 	assert_int_equal(barn->lane[0].nr_empty, 0);
 
-	barn_flush(&pcp, full->object, full->nr);
-	sheaf_free(full);
+	drop_sheaf(full);
 	sheaf_free(empty);
 	finish();
 }
@@ -100,10 +109,7 @@ static void test_a_lane_keeps_what_its_heaps_come_back_for(void **state)
 	struct sheaf *sheaf[3];
 
 	(void)state;
-	for (int i = 0; i < 3; i++) {
-		sheaf[i] = full_sheaf(barn, 30);
-		assert_true(put_full(barn, 0, sheaf[i]));
-	}
+	put_new_sheaves(barn, sheaf, array_size(sheaf), 30);
 	for (int i = 2; i > 0; i--)
 		assert_ptr_equal(barn_get_full(barn, 0, NULL), sheaf[i]);
 	/* It may come for no more. */
@@ -177,16 +183,12 @@ static void test_the_last_full_sheaf_in_is_the_first_out(void **state)
 	struct sheaf *sheaf[3];
 
 	(void)state;
-	for (int i = 0; i < 3; i++) {
-		sheaf[i] = full_sheaf(barn, 14);
-		assert_true(put_full(barn, 0, sheaf[i]));
-	}
+	put_new_sheaves(barn, sheaf, array_size(sheaf), 14);
 	for (int i = 2; i >= 0; i--) {
 		assert_ptr_equal(barn_get_full(barn, 0, NULL), sheaf[i]);
 		assert_true(put_full(barn, 0, sheaf[i]));
 		assert_ptr_equal(barn_get_full(barn, 0, NULL), sheaf[i]);
-		barn_flush(&pcp, sheaf[i]->object, sheaf[i]->nr);
-		sheaf_free(sheaf[i]);
+		drop_sheaf(sheaf[i]);
 	}
 	assert_null(barn_get_full(barn, 0, NULL));
 	finish();
@@ -212,10 +214,8 @@ static void test_a_lane_gets_its_own_back_first(void **state)
 		assert_ptr_equal(got, sheaf[(1 + i) % BARN_LANES]);
 	}
 	assert_null(barn_get_full(barn, 1, NULL));
-	for (unsigned int i = 0; i < array_size(sheaf); i++) {
-		barn_flush(&pcp, sheaf[i]->object, sheaf[i]->nr);
-		sheaf_free(sheaf[i]);
-	}
+	for (unsigned int i = 0; i < array_size(sheaf); i++)
+		drop_sheaf(sheaf[i]);
 	finish();
 }
 
@@ -290,8 +290,7 @@ static void test_empty_sheaves_are_limited(void **state)
 
 		assert_true(put_full(barn, 0, full));
 		assert_ptr_equal(barn_get_full(barn, 0, sheaf_alloc(6)), full);
-		barn_flush(&pcp, full->object, full->nr);
-		sheaf_free(full);
+		drop_sheaf(full);
 		validate();
 	}
 	n = barn->lane[0].nr_empty;
