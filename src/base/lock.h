@@ -64,6 +64,12 @@ static inline bool lock_is_mine(const struct lock *lock)
 		~LOCK_WAITED) == lock_self();
 }
 
+/* A hint. */
+static inline bool lock_is_taken(const struct lock *lock)
+{
+	return __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
+}
+
 static inline void lock_assert_held(const struct lock *lock)
 {
 	ASSERT(lock_is_mine(lock));

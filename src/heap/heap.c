@@ -68,11 +68,16 @@ static never_inline void bin_send_home(struct heap *heap, struct bin *bin)
 	barn_flush(&heap->pcp, away, n);
 }
 
+static size_t nr_heaps(void)
+{
+	return __atomic_load_n(&registry.nr_heaps, __ATOMIC_RELAXED);
+}
+
 static bool bin_look_is_due(const struct heap *heap, const struct bin *bin)
 {
 	return unlikely(heap->ticks % FOREIGN_PERIOD == 0) &&
 	       class_group(bin->class) > 1 &&
-	       __atomic_load_n(&registry.nr_heaps, __ATOMIC_RELAXED) > 1;
+	       nr_heaps() > 1;
 }
 
 /* The empty spare has become too small for what the bin wants. */
@@ -215,6 +220,18 @@ void *heap_alloc_small_node(unsigned int class, int node)
 	return p;
 }
 
+/* Spare goes into the slabs. */
+static void bin_flush_spare(struct heap *heap, struct bin *bin)
+{
+	struct sheaf *spare = bin->spare;
+	size_t n = bin_spare_count(bin);
+
+	if (!n)
+		return;
+	bin_set_spare(heap, bin, spare, 0);
+	barn_flush(&heap->pcp, spare->object, n);
+}
+
 /*
  * Nobody takes what this thread frees: it holds on to less. A program that
  * frees everything and then rests should not pin a page by each object that
@@ -223,15 +240,14 @@ void *heap_alloc_small_node(unsigned int class, int node)
 static void bin_flush_surplus(struct heap *heap, struct bin *bin)
 {
 	struct barn *barn = heap_barn(heap, bin);
-	struct sheaf *main = bin_main(bin), *spare = bin->spare;
+	struct sheaf *main = bin_main(bin);
 	size_t n = bin_main_count(bin);
 	bool untouched = n && n == bin->main_given;
 
 	bin->want = max(align_down(bin->want / 2, class_group(bin->class)),
 			(size_t)min(SURPLUS_WANT,
 				    size_classes[bin->class].sheaf_max));
-	bin_set_spare(heap, bin, spare, 0);
-	barn_flush(&heap->pcp, spare->object, spare->nr);
+	bin_flush_spare(heap, bin);
 	if (untouched) {
 		bin_set_main(heap, bin, main, 0);
 		barn_flush(&heap->pcp, main->object, n);
@@ -241,10 +257,29 @@ static void bin_flush_surplus(struct heap *heap, struct bin *bin)
 		barn_shrink_lanes(barn, RECLAIM_CACHES);
 }
 
+/* Spare goes to the barn, or to the slabs; *empty takes its place. False: it
+ * is there still, and empty. */
+static bool bin_put_spare(struct heap *heap, struct bin *bin,
+			  struct sheaf **empty)
+{
+	struct barn *barn = heap_barn(heap, bin);
+	struct sheaf *spare = bin->spare;
+
+	spare->nr = (uint16_t)bin_spare_count(bin);
+	if (barn_is_sparse(barn))
+		bin_flush_surplus(heap, bin);
+	else if (barn_is_scattered(barn, spare, nr_heaps()))
+		bin_flush_spare(heap, bin);
+	else if (barn_put_full(barn, heap->number, spare, bin->want, empty))
+		return true;
+	else
+		bin_flush_surplus(heap, bin);
+	return false;
+}
+
 /* Spare is full: makes room in it. False: no memory for a sheaf. */
 static bool bin_make_room(struct heap *heap, struct bin *bin)
 {
-	struct barn *barn = heap_barn(heap, bin);
 	struct sheaf *spare = bin->spare, *empty;
 
 	if (spare && bin_main(bin) && bin_main_count(bin) == 0) {
@@ -252,16 +287,12 @@ static bool bin_make_room(struct heap *heap, struct bin *bin)
 		return true;
 	}
 	if (spare) {
-		spare->nr = (uint16_t)bin_spare_count(bin);
-		if (barn_is_sparse(barn) ||
-		    !barn_put_full(barn, heap->number, spare, bin->want,
-				   &empty)) {
-			bin_flush_surplus(heap, bin);
+		if (!bin_put_spare(heap, bin, &empty))
 			return true;
-		}
 		bin_want_more(bin);
 	} else {
-		empty = barn_get_empty(barn, heap->number, bin->want);
+		empty = barn_get_empty(heap_barn(heap, bin), heap->number,
+				       bin->want);
 	}
 	bin_set_spare(heap, bin, empty, 0);
 	return empty;
@@ -287,7 +318,7 @@ void heap_free_small(uint64_t word, void *p)
 
 static void bin_flush(struct heap *heap, struct bin *bin)
 {
-	struct sheaf *main = bin_main(bin), *spare = bin->spare;
+	struct sheaf *main = bin_main(bin);
 	size_t n = bin_main_count(bin);
 
 	if (n && class_is_small(bin->class)) {
@@ -298,11 +329,7 @@ static void bin_flush(struct heap *heap, struct bin *bin)
 		heap->cached_runs -= n * size_classes[bin->class].size;
 		barn_flush_runs(&heap->pcp, main->object, n);
 	}
-	n = bin_spare_count(bin);
-	if (n) {
-		bin_set_spare(heap, bin, spare, 0);
-		barn_flush(&heap->pcp, spare->object, n);
-	}
+	bin_flush_spare(heap, bin);
 }
 
 void heap_flush_bins(struct heap *heap, bool all)

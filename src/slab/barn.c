@@ -130,6 +130,7 @@ size_t barn_refill(struct barn *barn, uint8_t heap, struct pcp *pcp, gfp_t gfp,
 		     barn_borrow(barn, heap, 0) || barn_steal(barn, heap, 0)))
 		got = barn_take(barn, heap, out, n);
 	lock_release(&barn->lock);
+	objects_fetch(out, got);
 	return got;
 }
 
@@ -248,15 +249,55 @@ void barn_flush(struct pcp *pcp, void **objects, size_t n)
 #define SPARSE_MIN_BYTES	(256UL << 10)
 #define SPARSE_SHARE		8
 
+/* Of its slabs. A hint. */
+static size_t barn_nr_objects(const struct barn *barn)
+{
+	return __atomic_load_n(&barn->nr_slabs, __ATOMIC_RELAXED) *
+	       size_classes[barn->class].nr_objects;
+}
+
 bool barn_is_sparse(const struct barn *barn)
 {
-	const struct size_class *class = &size_classes[barn->class];
-	size_t slabs = __atomic_load_n(&barn->nr_slabs, __ATOMIC_RELAXED);
 	size_t taken = __atomic_load_n(&barn->nr_taken, __ATOMIC_RELAXED);
-	size_t objects = slabs * class->nr_objects;
 
-	return taken < objects / SPARSE_SHARE &&
-	       objects * class->size > SPARSE_MIN_BYTES;
+	return taken < barn_nr_objects(barn) / SPARSE_SHARE &&
+	       barn_slab_bytes(barn) > SPARSE_MIN_BYTES;
+}
+
+/* Objects of which a page has several, if so much of them is free that slabs
+ * have several in a row. */
+#define SCATTER_MAX_SIZE	512	/* bytes */
+#define SCATTER_FREE_SHARE	4
+
+/* Times as many steps to another page as objects in a row would take. */
+#define SCATTER_STEPS		4
+
+static bool sheaf_is_scattered(const struct sheaf *sheaf, size_t size)
+{
+	size_t steps = 0;
+
+	for (size_t i = 1; i < sheaf->nr; i++)
+		steps += ((uintptr_t)sheaf->object[i] ^
+			  (uintptr_t)sheaf->object[i - 1]) >= PAGE_SIZE;
+	return steps * PAGE_SIZE > SCATTER_STEPS * sheaf->nr * size;
+}
+
+bool barn_is_scattered(struct barn *barn, const struct sheaf *sheaf,
+		       size_t nr_cpus)
+{
+	const struct size_class *class = &size_classes[barn->class];
+	size_t objects, used;
+
+	/* Rather in any order than wait for the lock. */
+	if (class->size > SCATTER_MAX_SIZE ||
+	    barn_slab_bytes(barn) <= CPU_CACHE_BYTES * nr_cpus ||
+	    lock_is_taken(&barn->lock))
+		return false;
+	objects = barn_nr_objects(barn);
+	used = __atomic_load_n(&barn->nr_taken, __ATOMIC_RELAXED);
+	used -= min(used, barn_nr_cached(barn));
+	return used <= objects - objects / SCATTER_FREE_SHARE &&
+	       sheaf_is_scattered(sheaf, class->size);
 }
 
 void barn_flush_runs(struct pcp *pcp, void **objects, size_t n)

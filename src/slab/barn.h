@@ -13,7 +13,9 @@
  *    sheaves as turned out to be of use: twice as many when one is missed
  *    after it refused one, and fewer by those that lay unused between two
  *    reclaims. When its slabs are nearly empty a thread that frees more than
- *    is taken puts all into them (barn_is_sparse).
+ *    is taken puts all into them (barn_is_sparse); and what lies all over
+ *    more than a CPU's cache goes through them to be handed out in a row
+ *    (barn_is_scattered).
  * 5. Reclaim sweeps slabs whose free objects have not changed since its last
  *    visit: their free pages go back to the kernel, the slab stays.
  * 6. The barn's lock protects it and its slabs, a lane's lock the lane and its
@@ -87,6 +89,16 @@ struct barn_set {
 #define ANY_CACHE	(-1)
 #define BARN_MIN_FULL	2	/* full sheaves of a lane, at least */
 
+/* About what a CPU's own cache holds of a size. */
+#define CPU_CACHE_BYTES	(1UL << 20)
+
+/* A hint. */
+static inline size_t barn_slab_bytes(const struct barn *barn)
+{
+	return __atomic_load_n(&barn->nr_slabs, __ATOMIC_RELAXED) <<
+	       (PAGE_SHIFT + size_classes[barn->class].slab_order);
+}
+
 /* The node's first set. False: no memory. */
 bool barn_init_node(int node);
 
@@ -158,6 +170,12 @@ size_t barn_nr_cached(struct barn *barn);
 /* Its slabs are mostly free, and few objects hold many of them: those that
  * nobody uses should not. A hint. */
 bool barn_is_sparse(const struct barn *barn);
+
+/* The sheaf's objects lie all over more memory than the caches of so many
+ * CPUs hold, and the barn's slabs would hand out in a row what they got back.
+ * A hint. */
+bool barn_is_scattered(struct barn *barn, const struct sheaf *sheaf,
+		       size_t nr_cpus);
 
 bool barn_fork(lock_fork_fn *lock_fork);
 

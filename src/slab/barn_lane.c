@@ -9,15 +9,14 @@
  *    mixed, down to pages and lines. When memory is short all may be taken.
  * 3. Counts are also read without the lock, as hints, so that a lane that has
  *    nothing to give costs a look. Limits of a barn are kept by hints, too.
+ * 4. Objects that are not likely to lie in the CPU's cache are fetched as their
+ *    sheaf is taken, all at once: they are wanted one after the other.
  */
 #include "slab/barn.h"
 
 #define LANE_MAX_FULL	512		/* sheaves that a lane keeps at most */
 #define BARN_MAX_BYTES	(16UL << 20)	/* in full sheaves; a lane may always
 					 * have its part */
-
-/* What others may not take of a size: about a CPU's own cache. */
-#define LANE_OWN_BYTES	(1UL << 20)
 
 /* How many empty ones may stay: as many as it may get back full, and some. */
 #define LANE_MIN_EMPTY	4		/* sheaves */
@@ -89,7 +88,7 @@ static bool lane_has_surplus(const struct lane *lane, size_t size)
 	int most = __atomic_load_n(&lane->most_taken, __ATOMIC_RELAXED);
 
 	return nr_full > most - taken ||
-	       lane_nr_objects(lane) * size > LANE_OWN_BYTES ||
+	       lane_nr_objects(lane) * size > CPU_CACHE_BYTES ||
 	       (nr_full && reclaim_is_pressed());
 }
 
@@ -138,10 +137,15 @@ struct sheaf *barn_get_full(struct barn *barn, uint8_t heap,
 	size_t size = size_classes[barn->class].size;
 	unsigned int own = lane_number(heap);
 	struct sheaf *full = NULL;
+	unsigned int i;
 
-	for (unsigned int i = 0; i < BARN_LANES && !full; i++)
+	for (i = 0; i < BARN_LANES && !full; i++)
 		full = lane_get_full(&barn->lane[(own + i) % BARN_LANES], empty,
 				     !i, size);
+	/* Rule 4: another lane's, or more than the CPU's cache holds. */
+	if (full && class_is_small(barn->class) &&
+	    (i > 1 || barn_slab_bytes(barn) > CPU_CACHE_BYTES))
+		objects_fetch(full->object, full->nr);
 	return full;
 }
 

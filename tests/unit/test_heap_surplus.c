@@ -33,16 +33,22 @@ static void allocate(size_t n)
 	}
 }
 
-static void release_in_any_order(size_t n)
+/* Of the objects so many, the others stay. */
+static void release_some_in_any_order(size_t n, size_t all)
 {
 	uint64_t seed = 5;
 
-	while (n) {
-		size_t i = world_below(&seed, n);
+	for (; n; n--) {
+		size_t i = world_below(&seed, all);
 
 		mem_free(objects[i]);
-		objects[i] = objects[--n];
+		objects[i] = objects[--all];
 	}
+}
+
+static void release_in_any_order(size_t n)
+{
+	release_some_in_any_order(n, n);
 }
 
 /* When all else of many slabs is free, sheaves do not hold them, although some
@@ -80,11 +86,40 @@ static void test_what_comes_back_stays_in_sheaves(void **state)
 	heap_validate();
 }
 
+static size_t nr_steps_to_other_pages(size_t n)
+{
+	size_t steps = 0;
+
+	for (size_t i = 1; i < n; i++)
+		steps += (uintptr_t)objects[i] / PAGE_SIZE !=
+			 (uintptr_t)objects[i - 1] / PAGE_SIZE;
+	return steps;
+}
+
+/* What was freed all over more than a CPU's cache is handed out in a row,
+ * although sheaves of it are wanted again and again. */
+static void test_what_lies_all_over_comes_back_in_a_row(void **state)
+{
+	(void)state;
+	allocate(MANY);
+	for (int round = 0; round < 8; round++) {
+		release_some_in_any_order(MANY / 2, MANY);
+		memmove(objects + MANY / 2, objects,
+			MANY / 2 * sizeof(objects[0]));
+		allocate(MANY / 2);
+	}
+	/* Until a quarter was free it went into sheaves: each one a step. */
+	assert_true(nr_steps_to_other_pages(MANY / 2) < MANY / 2 * 3 / 5);
+	release_in_any_order(MANY);
+	heap_validate();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_few_objects_do_not_hold_many_slabs),
 		cmocka_unit_test(test_what_comes_back_stays_in_sheaves),
+		cmocka_unit_test(test_what_lies_all_over_comes_back_in_a_row),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);
