@@ -76,7 +76,7 @@ static size_t nr_heaps(void)
 static bool bin_look_is_due(const struct heap *heap, const struct bin *bin)
 {
 	return unlikely(heap->ticks % FOREIGN_PERIOD == 0) &&
-	       class_group(bin->class) > 1 &&
+	       class_is_dense(bin->class) &&
 	       nr_heaps() > 1;
 }
 

@@ -264,9 +264,7 @@ bool barn_is_sparse(const struct barn *barn)
 	       barn_slab_bytes(barn) > SPARSE_MIN_BYTES;
 }
 
-/* Objects of which a page has several, if so much of them is free that slabs
- * have several in a row. */
-#define SCATTER_MAX_SIZE	512	/* bytes */
+/* So much is free that slabs have several objects in a row. */
 #define SCATTER_FREE_SHARE	4
 
 /* Times as many steps to another page as objects in a row would take. */
@@ -289,7 +287,7 @@ bool barn_is_scattered(struct barn *barn, const struct sheaf *sheaf,
 	size_t objects, used;
 
 	/* Rather in any order than wait for the lock. */
-	if (class->size > SCATTER_MAX_SIZE ||
+	if (!class_is_dense(barn->class) ||
 	    barn_slab_bytes(barn) <= CPU_CACHE_BYTES * nr_cpus ||
 	    lock_is_taken(&barn->lock))
 		return false;

@@ -4,7 +4,7 @@
  *
  * 1. All under the barn's lock.
  * 2. Each is in the list for the lane of the heap that was last served from
- *    it, if its objects are below 128 bytes; else in the first list.
+ *    it, if it is dense; else in the first list.
  */
 #ifndef ZBM_BARN_LIST_H
 #define ZBM_BARN_LIST_H
@@ -13,9 +13,9 @@
 
 static inline struct list *barn_partial(struct barn *barn, uint8_t heap)
 {
-	bool shares_lines = class_group(barn->class) > 1;
+	unsigned int lane = class_is_dense(barn->class) ? lane_number(heap) : 0;
 
-	return &barn->partial[shares_lines ? lane_number(heap) : 0];
+	return &barn->partial[lane];
 }
 
 static inline struct slab *partial_slab(struct list *list, struct list *node)

@@ -79,6 +79,12 @@ static inline bool class_is_small(unsigned int class)
 	return class < NR_SMALL_CLASSES;
 }
 
+/* A page has several of its objects: whose the neighbours are matters. */
+static inline bool class_is_dense(unsigned int class)
+{
+	return size_classes[class].size <= 1024;
+}
+
 /* Objects that one thread takes at a time, a power of two: of those below 128
  * bytes so many that two threads do not share a pair of cache lines. */
 static inline unsigned int class_group(unsigned int class)
