@@ -155,7 +155,9 @@ static force_inline bool heap_free_fast(void *p)
 	if (unlikely(!is_multiple(place, bin->magic)))
 		return false;
 	key = object_key(p);
-	if (unlikely(*(uint64_t *)p == key))
+	/* Half of it, for programs write that word in halves, too, and a load
+	 * of both would wait for the stores. What follows looks at all. */
+	if (unlikely(*(uint32_t *)p == (uint32_t)key))
 		return false;
 	*(uint64_t *)p = key;
 	*top = p;

@@ -219,6 +219,21 @@ static void test_a_block_is_decoded_by_its_start_alone(void **state)
 	free_all();
 }
 
+/* Whatever the program leaves in a block's first word, but the whole key. */
+static void test_half_a_key_is_no_key(void **state)
+{
+	(void)state;
+	for (unsigned int bit = 0; bit < 64; bit++) {
+		uint64_t *word = mem_malloc(100);
+
+		assert_non_null(word);
+		*word = object_key(word) ^ 1UL << bit;
+		mem_free(word);
+		assert_true(object_has_key(word));
+	}
+	heap_validate();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +247,7 @@ int main(void)
 			start),
 		cmocka_unit_test_setup(
 			test_calloc_is_zero_however_much_was_touched, start),
+		cmocka_unit_test_setup(test_half_a_key_is_no_key, start),
 		cmocka_unit_test_setup(test_calloc_multiplies, start),
 		cmocka_unit_test_setup(test_too_much_is_refused, start),
 		cmocka_unit_test_setup(test_exhaustion_is_told_and_survived,
