@@ -1,7 +1,7 @@
 /*
  * size_class - from a size to a class and back.
  *
- * 1. Steps of 16 bytes to 128, then four classes per doubling to 2 MiB: at
+ * 1. Steps of 16 bytes to 128, then four classes per doubling to 4 MiB: at
  *    most a fifth of an object is lost, and each object is 16-byte aligned.
  * 2. Classes below 16 KiB are small: objects in slabs. The others are runs
  *    of pages, one object each.
@@ -14,9 +14,9 @@
 #include "base/param.h"
 
 #define NR_SMALL_CLASSES	35
-#define NR_CLASSES		64
+#define NR_CLASSES		68
 #define SMALL_MAX		14336UL		/* bytes */
-#define CLASS_MAX		(2UL << 20)	/* bytes */
+#define CLASS_MAX		(4UL << 20)	/* bytes */
 #define LOOKUP_MAX		4096UL		/* bytes; by table */
 
 #define BIN_SHIFT		6		/* a bin is a cache line */

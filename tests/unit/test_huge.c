@@ -70,7 +70,7 @@ static size_t resident(const void *p, size_t size)
 
 static void test_sizes_are_rounded_to_pages(void **state)
 {
-	static const size_t sizes[] = { CLASS_MAX + 1, 3 * MIB, 5 * MIB + 1,
+	static const size_t sizes[] = { CLASS_MAX + 1, 5 * MIB, 7 * MIB + 1,
 					64 * MIB, 64 * MIB + 1, 150 * MIB };
 
 	(void)state;
@@ -122,15 +122,15 @@ static void test_zeroed_blocks_cost_nothing_until_touched(void **state)
 
 static void test_a_block_grows_in_its_place(void **state)
 {
-	char *p = huge_alloc(3 * MIB, PAGE_SIZE, false);
+	char *p = huge_alloc(5 * MIB, PAGE_SIZE, false);
 
 	(void)state;
-	number_pages(p, 3 * MIB, 5);
+	number_pages(p, 5 * MIB, 5);
 	/* Half of the block of four that it was cut from. */
-	assert_ptr_equal(mem_realloc(p, 4 * MIB), p);
-	assert_int_equal(mem_usable_size(p), 4 * MIB);
-	assert_true(pages_are_numbered(p, 3 * MIB, 5));
-	number_pages(p, 4 * MIB, 5);
+	assert_ptr_equal(mem_realloc(p, 6 * MIB), p);
+	assert_int_equal(mem_usable_size(p), 6 * MIB);
+	assert_true(pages_are_numbered(p, 5 * MIB, 5));
+	number_pages(p, 6 * MIB, 5);
 	mem_free(p);
 	finish();
 }
