@@ -101,12 +101,14 @@ static bool barn_steal(struct barn *barn, uint8_t heap, size_t keep)
 
 	if (likely(!barn_set_next(set)))
 		return false;
+	barn->nr_isolated++;
 	lock_release(&barn->lock);
 	for (; set && !slab; set = barn_set_next(set))
 		if (&set->barn[barn->class] != barn)
 			slab = barn_give(&set->barn[barn->class], barn, heap,
 					 keep, &taken);
 	lock_acquire(&barn->lock);
+	barn->nr_isolated--;
 	if (!slab)
 		return false;
 	barn_set_nr_slabs(barn, barn->nr_slabs + 1);
@@ -327,7 +329,7 @@ void barn_validate(struct barn *barn)
 	CHECK(nr_unused == barn->nr_unused);
 	taken += (barn->nr_slabs - nr_partial) *
 		 size_classes[barn->class].nr_objects;
-	CHECK(taken == barn->nr_taken);
+	CHECK(taken == barn->nr_taken || barn->nr_isolated);
 	lock_release(&barn->lock);
 	for_each_lane(lane, barn)
 		lane_validate(lane);

@@ -60,6 +60,7 @@ struct barn {
 	uint8_t node;
 	uint8_t sweep;		/* number of the sweep that is going on */
 	uint16_t nr_unused;	/* slabs in `partial` without objects in use */
+	uint16_t nr_isolated;	/* slabs that are swept or may come to it */
 	/* also read without the lock, as hints */
 	size_t nr_slabs, nr_partial;
 	size_t nr_taken;	/* objects taken from the slabs */

@@ -40,6 +40,7 @@ static size_t barn_isolate(struct barn *barn, struct slab **out, bool all)
 			continue;
 		barn_unlink(barn, slab);
 		slab->isolated = true;
+		barn->nr_isolated++;
 		out[n++] = slab;
 		if (n == SWEEP_BATCH)
 			return n;
@@ -61,6 +62,7 @@ static void barn_sweep(struct barn *barn, bool all)
 		for (size_t i = 0; i < n; i++)
 			slab_sweep(slab[i]);
 		lock_acquire(&barn->lock);
+		barn->nr_isolated -= (uint16_t)n;
 		while (n)
 			barn_putback(barn, slab[--n]);
 	}
