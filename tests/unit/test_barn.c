@@ -74,6 +74,33 @@ static void test_a_slab_that_was_full_serves_again(void **state)
 	finish();
 }
 
+/* Of which slab the n-th refill is, each time for another heap of two. */
+static uint64_t slab_word(struct barn *barn, size_t n)
+{
+	assert_int_equal(barn_refill(barn, n % 2, &pcp, GFP_USER, objects + n,
+				     1), 1);
+	return page_word(address_to_page(objects[n])) & ~PAGE_BIN_MASK;
+}
+
+/* Up to 1 KiB; of larger objects neighbours do no harm. */
+static void test_each_heap_has_slabs_of_its_own(void **state)
+{
+	static const size_t sizes[] = { 48, 160, 512, 1024, 1280 };
+
+	(void)state;
+	for (size_t i = 0; i < array_size(sizes); i++) {
+		struct barn *barn = barn_for(sizes[i]);
+		uint64_t first = slab_word(barn, 0);
+		uint64_t second = slab_word(barn, 1);
+
+		assert_int_equal(first != second, sizes[i] <= 1024);
+		assert_int_equal(slab_word(barn, 2), first);
+		assert_int_equal(slab_word(barn, 3), second);
+		flush(0, 4);
+	}
+	finish();
+}
+
 static void test_flush_sorts_objects_of_all_classes(void **state)
 {
 	uint64_t seed = 3;
@@ -149,6 +176,7 @@ int main(void)
 		cmocka_unit_test(
 			test_an_unused_slab_is_kept_and_the_next_released),
 		cmocka_unit_test(test_a_slab_that_was_full_serves_again),
+		cmocka_unit_test(test_each_heap_has_slabs_of_its_own),
 		cmocka_unit_test(test_flush_sorts_objects_of_all_classes),
 		cmocka_unit_test(test_flush_aborts_on_what_is_free_already),
 		cmocka_unit_test(test_runs_go_back_to_the_zone),
