@@ -257,6 +257,15 @@ static void bin_flush_surplus(struct heap *heap, struct bin *bin)
 		barn_shrink_lanes(barn, RECLAIM_CACHES);
 }
 
+/* A thread that only frees may rest then, as above. */
+static void bin_flush_scattered(struct heap *heap, struct bin *bin)
+{
+	if (bin_main_count(bin) == bin->main_given)
+		bin_flush_surplus(heap, bin);
+	else
+		bin_flush_spare(heap, bin);
+}
+
 /* Spare goes to the barn, or to the slabs; *empty takes its place. False: it
  * is there still, and empty. */
 static bool bin_put_spare(struct heap *heap, struct bin *bin,
@@ -269,7 +278,7 @@ static bool bin_put_spare(struct heap *heap, struct bin *bin,
 	if (barn_is_sparse(barn))
 		bin_flush_surplus(heap, bin);
 	else if (barn_is_scattered(barn, spare, nr_heaps()))
-		bin_flush_spare(heap, bin);
+		bin_flush_scattered(heap, bin);
 	else if (barn_put_full(barn, heap->number, spare, bin->want, empty))
 		return true;
 	else
