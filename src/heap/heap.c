@@ -257,7 +257,8 @@ static void bin_flush_surplus(struct heap *heap, struct bin *bin)
 		barn_shrink_lanes(barn, RECLAIM_CACHES);
 }
 
-/* A thread that only frees may rest then, as above. */
+/* Spare goes into the slabs, which hand it out in a row. But a thread that has
+ * not allocated meanwhile may rest soon: see bin_flush_surplus. */
 static void bin_flush_scattered(struct heap *heap, struct bin *bin)
 {
 	if (bin_main_count(bin) == bin->main_given)
