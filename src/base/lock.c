@@ -69,8 +69,7 @@ void lock_init(struct lock *lock, enum lock_rank rank)
 cold_path void lock_acquire_slow(struct lock *lock)
 {
 	for (int i = 0; i < LOCK_SPINS; i++) {
-		if (__atomic_load_n(&lock->word, __ATOMIC_RELAXED) == 0 &&
-		    lock_try(lock))
+		if (!lock_is_taken(lock) && lock_try(lock))
 			return;
 		lock_relax();
 	}

@@ -220,8 +220,18 @@ void *heap_alloc_small_node(unsigned int class, int node)
 	return p;
 }
 
-/* Spare goes into the slabs. */
-static void bin_flush_spare(struct heap *heap, struct bin *bin)
+static void bin_flush_main(struct heap *heap, struct bin *bin)
+{
+	struct sheaf *main = bin_main(bin);
+	size_t n = bin_main_count(bin);
+
+	if (!n)
+		return;
+	bin_set_main(heap, bin, main, 0);
+	barn_flush(&heap->pcp, main->object, n);
+}
+
+void bin_flush_spare(struct heap *heap, struct bin *bin)
 {
 	struct sheaf *spare = bin->spare;
 	size_t n = bin_spare_count(bin);
@@ -232,6 +242,12 @@ static void bin_flush_spare(struct heap *heap, struct bin *bin)
 	barn_flush(&heap->pcp, spare->object, n);
 }
 
+/* Nothing was allocated since one of the stacks came. */
+static bool bin_is_untouched(const struct bin *bin)
+{
+	return bin_main_count(bin) == bin->main_given;
+}
+
 /*
  * Nobody takes what this thread frees: it holds on to less. A program that
  * frees everything and then rests should not pin a page by each object that
@@ -240,18 +256,14 @@ static void bin_flush_spare(struct heap *heap, struct bin *bin)
 static void bin_flush_surplus(struct heap *heap, struct bin *bin)
 {
 	struct barn *barn = heap_barn(heap, bin);
-	struct sheaf *main = bin_main(bin);
-	size_t n = bin_main_count(bin);
-	bool untouched = n && n == bin->main_given;
+	bool untouched = bin_is_untouched(bin);
 
 	bin->want = max(align_down(bin->want / 2, class_group(bin->class)),
 			(size_t)min(SURPLUS_WANT,
 				    size_classes[bin->class].sheaf_max));
 	bin_flush_spare(heap, bin);
-	if (untouched) {
-		bin_set_main(heap, bin, main, 0);
-		barn_flush(&heap->pcp, main->object, n);
-	}
+	if (untouched)
+		bin_flush_main(heap, bin);
 	/* What lies in lanes holds slabs, too. */
 	if (barn_is_sparse(barn) && barn_nr_cached(barn))
 		barn_shrink_lanes(barn, RECLAIM_CACHES);
@@ -261,7 +273,7 @@ static void bin_flush_surplus(struct heap *heap, struct bin *bin)
  * not allocated meanwhile may rest soon: see bin_flush_surplus. */
 static void bin_flush_scattered(struct heap *heap, struct bin *bin)
 {
-	if (bin_main_count(bin) == bin->main_given)
+	if (bin_is_untouched(bin))
 		bin_flush_surplus(heap, bin);
 	else
 		bin_flush_spare(heap, bin);
@@ -326,19 +338,24 @@ void heap_free_small(uint64_t word, void *p)
 	heap_leave(heap);
 }
 
-static void bin_flush(struct heap *heap, struct bin *bin)
+static void bin_flush_runs(struct heap *heap, struct bin *bin)
 {
-	struct sheaf *main = bin_main(bin);
 	size_t n = bin_main_count(bin);
 
-	if (n && class_is_small(bin->class)) {
-		bin_set_main(heap, bin, main, 0);
-		barn_flush(&heap->pcp, main->object, n);
-	} else if (n) {
-		bin->main_top = bin->main_lo;
-		heap->cached_runs -= n * size_classes[bin->class].size;
-		barn_flush_runs(&heap->pcp, main->object, n);
+	if (!n)
+		return;
+	bin->main_top = bin->main_lo;
+	heap->cached_runs -= n * size_classes[bin->class].size;
+	barn_flush_runs(&heap->pcp, bin->main_lo, n);
+}
+
+static void bin_flush(struct heap *heap, struct bin *bin)
+{
+	if (!class_is_small(bin->class)) {
+		bin_flush_runs(heap, bin);
+		return;
 	}
+	bin_flush_main(heap, bin);
 	bin_flush_spare(heap, bin);
 }
 

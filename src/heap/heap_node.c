@@ -197,8 +197,7 @@ static bool alien_make_room(struct heap *heap, struct bin *bin, int node,
 		bin->want = min(bin->want, (uint16_t)ALIEN_MAX);
 		if (!barn_put_full(home, heap->number, spare, bin->want,
 				   &empty)) {
-			bin_set_spare(heap, bin, spare, 0);
-			barn_flush(&heap->pcp, spare->object, spare->nr);
+			bin_flush_spare(heap, bin);
 			return true;
 		}
 	} else {
@@ -228,15 +227,7 @@ void heap_flush_alien(struct heap *heap)
 	for_each_alien(node, heap) {
 		struct bin *bins = heap_node_bins(heap, (int)node);
 
-		for (unsigned int class = 0; class < NR_SMALL_CLASSES;
-		     class++) {
-			struct bin *bin = &bins[class + 1];
-			size_t n = bin_spare_count(bin);
-
-			if (!n)
-				continue;
-			bin_set_spare(heap, bin, bin->spare, 0);
-			barn_flush(&heap->pcp, bin->spare->object, n);
-		}
+		for (unsigned int class = 0; class < NR_SMALL_CLASSES; class++)
+			bin_flush_spare(heap, &bins[class + 1]);
 	}
 }

@@ -84,6 +84,9 @@ void heap_tick_slow(struct heap *heap, uint64_t now);
  * the last call. */
 void heap_flush_bins(struct heap *heap, bool all);
 
+/* Spare's objects, of any node, go into their slabs. */
+void bin_flush_spare(struct heap *heap, struct bin *bin);
+
 /* Empty, of the class; `want` is that of the first refill. */
 void bin_init(struct bin *bin, unsigned int class);
 

@@ -126,7 +126,7 @@ static void test_a_block_grows_in_its_place(void **state)
 
 	(void)state;
 	number_pages(p, 5 * MIB, 5);
-	/* Half of the block of four that it was cut from. */
+	/* Of the rest of the block of eight that it was cut from. */
 	assert_ptr_equal(mem_realloc(p, 6 * MIB), p);
 	assert_int_equal(mem_usable_size(p), 6 * MIB);
 	assert_true(pages_are_numbered(p, 5 * MIB, 5));
