@@ -22,6 +22,9 @@
 #define unlikely(x)	__builtin_expect(!!(x), 0)
 #define never_inline	__attribute__((__noinline__))
 #define cold_path	__attribute__((__noinline__, __cold__))
+/* What is called often: where it starts within a line depends on all that lies
+ * in front of it, and on that up to a fifth of its time. */
+#define hot_path	__attribute__((__noinline__, __aligned__(64)))
 #define force_inline	inline __attribute__((__always_inline__))
 #define printf_like(f, a) __attribute__((format(printf, f, a)))
 #define array_size(a)	(sizeof(a) / sizeof((a)[0]))

@@ -32,7 +32,7 @@
 #define MAX_PAGE_ORDER		SECTION_ORDER
 #define NR_PAGE_ORDERS		(MAX_PAGE_ORDER + 1)
 
-#define WINDOW_MAX_SIZE		(1UL << 43)	/* 8 TiB */
+#define WINDOW_MAX_SIZE		(1UL << 43)	/* 8 TiB, with its tables */
 #define WINDOW_MIN_SIZE		(4 * PAGEBLOCK_SIZE)
 
 #define MAX_NUMNODES		64

@@ -91,17 +91,15 @@ static_assert(HEAP_SIZE == 1UL << PAGE_NODE_SHIFT, "one per node");
 
 /*
  * What the fast paths begin with, at one distance from the thread pointer.
- * All of it is 0 while the thread has no heap, not yet or no longer, also
- * while the loader runs IFUNC resolvers, before it fills in thread-local
- * values: then no size and no pointer passes the first test.
+ * While the thread has no heap, not yet or no longer, no size and no pointer
+ * passes the first test; nor while all of it is 0, because the loader runs
+ * IFUNC resolvers before it fills in thread-local values.
  */
 struct thread_fast {
 	alignas(CACHE_LINE)
-	size_t size_end;	/* of the sizes in bin_of_size */
+	size_t size_end;	/* of the sizes in bin_of_size; 0: no heap */
 	struct heap *heap;
-	size_t vm_size;		/* as in vm */
-	uintptr_t vm_base;
-	const struct page *mem_map;
+	struct page *map_end;	/* as in vm; NO_MAP_END: no heap */
 	char *bins;		/* of node 0: see rule 3 */
 };
 
@@ -133,22 +131,16 @@ static force_inline void *bin_pop(struct bin *bin)
 	return p;
 }
 
-/* Frees a small object; false when that takes more than a push: the bin is
- * full, or the pointer is not to a live small object. */
-static force_inline bool heap_free_fast(void *p)
+/* Frees a small object on the page; false when that takes more than a push: the
+ * bin is full, or the pointer is not to a live small object. */
+static force_inline bool heap_free_on(const struct page *page, void *p)
 {
-	size_t offset = (uintptr_t)p - thread_fast.vm_base;
+	struct bin *bin = (struct bin *)(void *)(thread_fast.bins +
+						 page_bin(page));
+	void **top = bin->spare_top;
 	size_t place;
-	struct bin *bin;
 	uint64_t key;
-	void **top;
 
-	prefetch_to_write(p);
-	if (unlikely(offset >= thread_fast.vm_size))
-		return false;
-	bin = (struct bin *)(void *)(thread_fast.bins +
-		page_bin(&thread_fast.mem_map[offset >> PAGE_SHIFT]));
-	top = bin->spare_top;
 	if (unlikely(top == bin->spare_end))
 		return false;
 	place = (uintptr_t)p & bin->slab_mask;
@@ -163,6 +155,16 @@ static force_inline bool heap_free_fast(void *p)
 	*top = p;
 	bin->spare_top = top + 1;
 	return true;
+}
+
+/* The same; false also for what has no page, or none to be found so fast. */
+static force_inline bool heap_free_fast(void *p)
+{
+	const struct page *end = thread_fast.map_end;
+	ptrdiff_t place = map_place(end, p);
+
+	prefetch_to_write(p);
+	return likely(map_has_place(place)) && heap_free_on(&end[place], p);
 }
 
 /* A run of the class from the heap's own stack, or NULL. */
@@ -189,10 +191,10 @@ static force_inline bool run_bin_has_room(const struct heap *heap,
 
 /* The run is the program's, of the bin's class, and there is room. */
 static force_inline void run_bin_push(struct heap *heap, struct bin *bin,
-				      void *p, uint64_t word)
+				      struct page *page, void *p,
+				      uint64_t word)
 {
 	unsigned int class = (unsigned int)word_class(word);
-	struct page *page = address_to_page(p);
 
 	/* Pairs with the acquire in run_purge_cached. */
 	__atomic_store_n(&page->word,
@@ -205,8 +207,8 @@ static force_inline void run_bin_push(struct heap *heap, struct bin *bin,
 
 /* The run is the program's, of a class; `word` is that of its first page.
  * False: the thread may not cache it. */
-static force_inline bool heap_push_run(struct heap *heap, void *p,
-				       uint64_t word)
+static force_inline bool heap_push_run(struct heap *heap, struct page *page,
+				       void *p, uint64_t word)
 {
 	unsigned int class = (unsigned int)word_class(word);
 	struct bin *bin = heap_bin(heap, class_bin(class));
@@ -214,7 +216,7 @@ static force_inline bool heap_push_run(struct heap *heap, void *p,
 	if (!run_bin_has_room(heap, bin, word) ||
 	    heap->cached_runs + size_classes[class].size > options.cache)
 		return false;
-	run_bin_push(heap, bin, p, word);
+	run_bin_push(heap, bin, page, p, word);
 	return true;
 }
 

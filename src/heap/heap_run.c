@@ -162,13 +162,13 @@ bool heap_grow_run(struct page *page, unsigned int class)
 
 /* More than the thread may cache: goes on to the barn with what lies in the
  * bin. False: nobody may keep it. */
-static bool run_bin_pass_on(struct heap *heap, struct bin *bin, void *p,
-			    uint64_t word)
+static bool run_bin_pass_on(struct heap *heap, struct bin *bin,
+			    struct page *page, void *p, uint64_t word)
 {
 	if (!options.cache || reclaim_is_pressed() ||
 	    !run_bin_has_room(heap, bin, word))
 		return false;
-	run_bin_push(heap, bin, p, word);
+	run_bin_push(heap, bin, page, p, word);
 	run_bin_make_room(heap, bin);
 	return true;
 }
@@ -183,8 +183,8 @@ void heap_free_run(void *p)
 
 	if (bin->main_top == bin->spare_end)
 		run_bin_make_room(heap, bin);
-	if (!heap_push_run(heap, p, word) &&
-	    !run_bin_pass_on(heap, bin, p, word)) {
+	if (!heap_push_run(heap, page, p, word) &&
+	    !run_bin_pass_on(heap, bin, page, p, word)) {
 		heap->nr_free[class]++;
 		free_pages_exact(&heap->pcp, page, run_nr_pages(page));
 	}

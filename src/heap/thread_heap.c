@@ -19,7 +19,7 @@ static uint16_t bin_first_want(unsigned int class)
 union no_sheaf no_sheaf = { .sheaf = { .end = &sheaf_end } };
 
 __thread struct thread_fast thread_fast
-	__attribute__((tls_model("initial-exec")));
+	__attribute__((tls_model("initial-exec"))) = { .map_end = NO_MAP_END };
 
 /* Its heap has been taken back, and it gets no other. */
 static __thread bool thread_has_ended
@@ -43,17 +43,16 @@ struct heap_registry registry = {
 
 void thread_set_heap(struct heap *heap)
 {
-	thread_fast.size_end = thread_fast.vm_size = 0;
+	thread_fast.size_end = 0;
+	thread_fast.map_end = NO_MAP_END;
 	/* A handler that interrupts this finds nothing, or all. */
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	thread_fast.heap = heap;
 	if (!heap)
 		return;
-	thread_fast.vm_base = vm.base;
-	thread_fast.mem_map = vm.mem_map;
 	thread_fast.bins = (char *)heap_node_bins(heap, 0);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	thread_fast.vm_size = vm.size;
+	thread_fast.map_end = vm.map_end;
 	thread_fast.size_end = LOOKUP_MAX + 1;
 }
 

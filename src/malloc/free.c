@@ -30,17 +30,33 @@ bool mem_block_of(const void *p, struct block *block)
 }
 
 /* A run goes to the thread's bin; false: that is not what it takes. */
+static inline bool free_run_on(struct page *page, void *p)
+{
+	uint64_t word = page_word(page);
+
+	return likely(word_type(word) == PAGE_RUN) && word_class(word) >= 0 &&
+	       (uintptr_t)p % PAGE_SIZE == 0 &&
+	       !(word_state(word) & RUN_CACHED) &&
+	       heap_push_run(thread_heap(), page, p, word);
+}
+
 static inline bool free_run_fast(void *p)
 {
-	size_t offset = (uintptr_t)p - thread_fast.vm_base;
-	uint64_t word;
+	struct page *end = thread_fast.map_end;
+	ptrdiff_t place = map_place(end, p);
 
-	if (offset >= thread_fast.vm_size || offset % PAGE_SIZE)
+	return likely(map_has_place(place)) && free_run_on(&end[place], p);
+}
+
+/* In a window that has no map_end: the same, for objects and runs. */
+static bool free_in_small_window(void *p)
+{
+	struct page *page;
+
+	if (!thread_heap() || !vm_contains(p))
 		return false;
-	word = page_word(&thread_fast.mem_map[offset >> PAGE_SHIFT]);
-	return word_type(word) == PAGE_RUN && word_class(word) >= 0 &&
-	       !(word_state(word) & RUN_CACHED) &&
-	       heap_push_run(thread_heap(), p, word);
+	page = address_to_page(p);
+	return heap_free_on(page, p) || free_run_on(page, p);
 }
 
 static cold_path void free_other(void *p)
@@ -54,6 +70,8 @@ static never_inline void free_decoded(void *p)
 {
 	struct block block;
 
+	if (unlikely(vm.map_end == NO_MAP_END) && free_in_small_window(p))
+		return;
 	if (unlikely(!mem_block_of(p, &block)))
 		free_other(p);
 	else if (word_type(block.word) == PAGE_SLAB)
@@ -64,7 +82,7 @@ static never_inline void free_decoded(void *p)
 		heap_free_run(p);
 }
 
-never_inline void mem_free_slow(void *p)
+hot_path void mem_free_slow(void *p)
 {
 	if (p && !free_run_fast(p))
 		free_decoded(p);

@@ -65,7 +65,7 @@ static never_inline void *malloc_small(unsigned int class)
 }
 
 /* Too large for the table, and yet in the thread's bins. */
-static never_inline void *malloc_by_class(struct heap *heap, size_t size)
+static hot_path void *malloc_by_class(struct heap *heap, size_t size)
 {
 	unsigned int class = size_class_of(size);
 	void *p = class_is_small(class) ?
@@ -75,7 +75,7 @@ static never_inline void *malloc_by_class(struct heap *heap, size_t size)
 	return likely(p) ? p : malloc_anew(size);
 }
 
-never_inline void *mem_malloc_slow(size_t size)
+hot_path void *mem_malloc_slow(size_t size)
 {
 	struct heap *heap = thread_heap();
 

@@ -23,27 +23,30 @@ static bool memmap_reserve(size_t window)
 	size_t align = min(max((1UL << log2_floor(window)) / 16,
 			       PAGEBLOCK_SIZE), MAX_ALIGN);
 	size_t pages = memmap_pages_size(window);
-	size_t sections = memmap_sections_size(window);
-	char *map = os_reserve(pages + sections, os.page_size, true);
-	void *base;
+	size_t tables = pages + memmap_sections_size(window);
+	bool whole = window == WINDOW_MAX_SIZE;
+	size_t all = whole ? window : window + tables;
+	char *base = os_reserve(all, align, false), *end = base + all;
 
-	if (!map)
+	if (!base)
 		return false;
-	base = os_reserve(window, align, false);
-	if (!base) {
-		os_release(map, pages + sections);
+	if (!os_make_readable(end - tables, tables)) {
+		os_release(base, all);
 		return false;
 	}
+	if (whole)
+		window = align_down(window - tables, SECTION_SIZE);
 	vm = (struct vm){
 		.base = (uintptr_t)base,
 		.size = window,
-		.mem_map = (void *)map,
-		.sections = (void *)(map + pages),
+		.mem_map = (void *)(end - pages),
+		.sections = (void *)(end - tables),
 		.nr_sections = (uint32_t)((window + SECTION_SIZE - 1) /
 					  SECTION_SIZE),
 		.nr_pages = window >> PAGE_SHIFT,
 		.base_align = align,
-		.map_size = pages + sections,
+		.map_size = tables,
+		.map_end = whole ? (void *)end : NO_MAP_END,
 	};
 	return true;
 }

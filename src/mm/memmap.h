@@ -10,6 +10,11 @@
  *    reads as PAGE_NONE.
  * 3. The window's base is aligned so that blocks of every order are
  *    naturally aligned addresses (vm.base_align, at least 2 MiB).
+ * 4. Window, table and map are one reservation, in this order. If that is as
+ *    large as it may be, WINDOW_MAX_SIZE, the map is long enough for all of
+ *    it: then the page that lies n pages before the end has its entry n
+ *    entries before the end, and one address leads from a pointer to what the
+ *    map says of it. `free` loads no more than that (vm.map_end).
  */
 #ifndef ZBM_MEMMAP_H
 #define ZBM_MEMMAP_H
@@ -25,6 +30,7 @@ struct vm {
 	size_t nr_pages;
 	size_t base_align;	/* bytes, a power of two */
 	size_t map_size;	/* bytes of mem_map and sections, reserved */
+	struct page *map_end;	/* rule 4; else NO_MAP_END */
 };
 
 extern struct vm vm;
@@ -46,9 +52,27 @@ static inline size_t section_nr_pages(uint32_t index)
 	return min(SECTION_PAGES, vm.nr_pages - start);
 }
 
+/* Nothing lies within WINDOW_MAX_SIZE before it, whatever a program takes for
+ * a pointer: no memory of Linux, no small number, positive or negative. */
+#define NO_MAP_END	((struct page *)0x9000000000000000)
+
 static inline bool vm_contains(const void *p)
 {
 	return (uintptr_t)p - vm.base < vm.size;
+}
+
+/* Where the entry of the pointer's page is, counted from map_end. */
+static force_inline ptrdiff_t map_place(const struct page *map_end,
+					const void *p)
+{
+	return (ptrdiff_t)((uintptr_t)p - (uintptr_t)map_end) >> PAGE_SHIFT;
+}
+
+/* False: there is none. The window's first page, which is never used, counts
+ * as having none: so the limit is one that x86-64 compares with at once. */
+static force_inline bool map_has_place(ptrdiff_t place)
+{
+	return (size_t)place > -(WINDOW_MAX_SIZE >> PAGE_SHIFT);
 }
 
 static inline struct page *pfn_to_page(uint32_t pfn)

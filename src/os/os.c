@@ -72,15 +72,24 @@ void os_release(void *addr, size_t size)
 	errno = saved_errno;
 }
 
-bool os_commit(void *addr, size_t size)
+static bool os_protect(void *addr, size_t size, int prot)
 {
 	int saved_errno = errno;
-	bool ok = syscall(SYS_mprotect, addr, size,
-			  PROT_READ | PROT_WRITE) == 0;
+	bool ok = syscall(SYS_mprotect, addr, size, prot) == 0;
 
-	__atomic_fetch_add(&os.nr_commits, 1, __ATOMIC_RELAXED);
 	errno = saved_errno;
 	return ok;
+}
+
+bool os_make_readable(void *addr, size_t size)
+{
+	return os_protect(addr, size, PROT_READ);
+}
+
+bool os_commit(void *addr, size_t size)
+{
+	__atomic_fetch_add(&os.nr_commits, 1, __ATOMIC_RELAXED);
+	return os_protect(addr, size, PROT_READ | PROT_WRITE);
 }
 
 static bool os_advise(void *addr, size_t size, int advice,

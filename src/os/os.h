@@ -37,6 +37,9 @@ void os_init(void);
 void *os_reserve(size_t size, size_t align, bool readable);
 void os_release(void *addr, size_t size);
 
+/* A part of what was reserved; false when the kernel refuses. */
+bool os_make_readable(void *addr, size_t size);
+
 /* Makes it writable; false when the kernel refuses (commit limit,
  * RLIMIT_DATA). The range is a multiple of os.page_size. */
 bool os_commit(void *addr, size_t size);

@@ -25,6 +25,8 @@
 /* case free-minus-one dies: never handed out|not allocated */
 /* case free-minus-16 dies: never handed out|not allocated */
 /* case free-window dies: never handed out|not allocated */
+/* case free-first dies: never handed out|not allocated */
+/* case free-thread-first dies: never handed out|not allocated */
 /* case realloc-stack dies: never handed out|not allocated */
 /* case realloc-stack-odd dies: never handed out|not allocated */
 /* case realloc-thread-stack dies: never handed out|not allocated */
@@ -85,6 +87,7 @@
  * 1. A mapping of the program's own may look like anything: it is tried
  *    empty and filled with what could be taken for a block's header.
  * 2. "window" lies where the allocator's own blocks could lie one day.
+ * 3. "first" is the first call of the process, "thread-first" of a thread.
  */
 #include "death.h"
 
@@ -143,6 +146,12 @@ static void *pass_stack(void *arg)
 	return NULL;
 }
 
+static void *pass_minus_one(void *arg)
+{
+	apply(arg, (void *)-1L);
+	return NULL;
+}
+
 struct kind {
 	const char *name;
 	void *p;
@@ -160,11 +169,17 @@ int main(int argc, char **argv)
 	snprintf(function, sizeof(function), "%.*s", (int)(dash - name),
 		 name);
 	name = dash + 1;
+	if (!strcmp(name, "first"))
+		pass_minus_one(function);
 	/* So that there is a heap to be mistaken about. */
 	for (i = 0; i < 100; i++)
 		take(i * 100);
 	if (!strcmp(name, "thread-stack")) {
 		in_thread(pass_stack, function);
+		return death_survived();
+	}
+	if (!strcmp(name, "thread-first")) {
+		in_thread(pass_minus_one, function);
 		return death_survived();
 	}
 	const struct kind kinds[] = {

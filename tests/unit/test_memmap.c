@@ -48,6 +48,24 @@ static void test_pointers_are_ours_or_not(void **state)
 	assert_false(vm_contains(vm.mem_map));
 }
 
+static void test_no_pointer_is_taken_for_one_before_no_map(void **state)
+{
+	static const uintptr_t wild[] = {
+		0, 1, 8, 4096, 1UL << 47, 1UL << 62, (1UL << 63) - 1,
+		1UL << 63, 0xdeadbeefdeadbeef, 0xffffffff81000000, -8UL, -1UL,
+	};
+
+	(void)state;
+	assert_ptr_equal(vm.map_end, NO_MAP_END);
+	assert_false(map_has_place(map_place(NO_MAP_END, &wild)));
+	assert_false(map_has_place(map_place(NO_MAP_END, (void *)vm.base)));
+	for (size_t i = 0; i < array_size(wild); i++) {
+		ptrdiff_t place = map_place(NO_MAP_END, (void *)wild[i]);
+
+		assert_false(map_has_place(place));
+	}
+}
+
 static void test_pages_addresses_and_numbers_agree(void **state)
 {
 	static const uint32_t pfns[] = { 0, 1, 511, 512, SECTION_PAGES,
@@ -206,6 +224,7 @@ static void start_in(size_t more, size_t wanted)
 	CHECK(vm.size <= more);
 	CHECK(vm.size % PAGEBLOCK_SIZE == 0);
 	CHECK(vm.base % vm.base_align == 0);
+	CHECK(vm.map_end == NO_MAP_END);
 	CHECK(memmap_online_section(0));
 	CHECK(os_commit(pfn_to_address(0), PAGEBLOCK_SIZE));
 	*(volatile char *)pfn_to_address(511) = 1;
@@ -241,6 +260,50 @@ static void start_in_nothing(void)
 	CHECK(errno == 77);
 }
 
+static void check_place(const void *p, const struct page *page)
+{
+	ptrdiff_t place = map_place(vm.map_end, p);
+
+	CHECK(map_has_place(place) && &vm.map_end[place] == page);
+}
+
+static bool has_place(const void *p)
+{
+	return map_has_place(map_place(vm.map_end, p));
+}
+
+/* Of each page from there on, sparsely: the map can be read. */
+static void start_whole(void)
+{
+	uint64_t step = 1000003, sum = 0;
+	char *end;
+
+	vm = (struct vm){ 0 };
+	CHECK(memmap_init(0));
+	end = (char *)vm.map_end;
+	CHECK(end == (char *)vm.base + WINDOW_MAX_SIZE);
+	CHECK(vm.size > WINDOW_MAX_SIZE - (64UL << 30));
+	CHECK((char *)(vm.sections + vm.nr_sections) <= (char *)vm.mem_map);
+	CHECK((char *)vm.sections >= (char *)vm.base + vm.size);
+	for (uint64_t pfn = 1; pfn < vm.nr_pages; pfn += step)
+		check_place(pfn_to_address(pfn), pfn_to_page((uint32_t)pfn));
+	check_place(pfn_to_address(vm.nr_pages) - 1,
+		    pfn_to_page((uint32_t)vm.nr_pages - 1));
+	/* What the tables lie in has entries, and nothing in them. */
+	for (char *p = (char *)vm.sections; p < end; p += step << PAGE_SHIFT)
+		sum += page_word(&vm.map_end[map_place(vm.map_end, p)]);
+	CHECK(!sum && page_word(vm.map_end - 1) == 0);
+	CHECK(!has_place(end) && !has_place(pfn_to_address(0)));
+	CHECK(!has_place((char *)vm.base - 1) && !has_place(NULL));
+	CHECK(!has_place((void *)-1L) && !has_place(end + (1UL << 62)));
+}
+
+static void test_the_largest_window_is_found_from_its_end(void **state)
+{
+	(void)state;
+	assert_true(child_succeeds(start_whole));
+}
+
 static void test_the_window_shrinks_until_it_fits(void **state)
 {
 	(void)state;
@@ -262,6 +325,9 @@ int main(void)
 			test_dirty_ranges_cross_pageblocks_and_sections),
 		cmocka_unit_test(test_dirty_bits_are_set_and_cleared_in_part),
 		cmocka_unit_test(test_dirty_bits_are_as_an_array_says),
+		cmocka_unit_test(
+			test_no_pointer_is_taken_for_one_before_no_map),
+		cmocka_unit_test(test_the_largest_window_is_found_from_its_end),
 		cmocka_unit_test(test_the_window_shrinks_until_it_fits),
 	};
 
