@@ -99,7 +99,7 @@ static void bin_fit_spare(struct heap *heap, struct bin *bin)
  * swaps each time all objects have been through its hands: the more there
  * are, the less often, but the more of its cache they pass through.
  */
-static void bin_widen(struct heap *heap, struct bin *bin)
+static void bin_widen(struct heap *heap, struct bin *bin, size_t before)
 {
 	size_t n = bin_main_count(bin), got;
 	size_t most = min(ROUND_BYTES / size_classes[bin->class].size,
@@ -108,9 +108,9 @@ static void bin_widen(struct heap *heap, struct bin *bin)
 
 	most = align_down(min(most, (size_t)bin_main(bin)->capacity),
 			  class_group(bin->class));
-	if (n >= most)
+	if (n + before >= most)
 		return;
-	got = heap_refill(heap, bin, more, most - n);
+	got = heap_refill(heap, bin, more, most - n - before);
 	/* Below: those that are there are warm. */
 	memmove(bin->main_lo + got, bin->main_lo, n * sizeof(void *));
 	memcpy(bin->main_lo, more, got * sizeof(void *));
@@ -128,6 +128,20 @@ static void stack_reverse(void **object, size_t n)
 		object[i] = object[n - 1 - i];
 		object[n - 1 - i] = lower;
 	}
+}
+
+/* How many objects to take of slabs: what a thread caches stays in proportion
+ * to what it has. */
+static size_t bin_share(struct heap *heap, struct bin *bin)
+{
+	unsigned int group = class_group(bin->class);
+	size_t live;
+
+	bin_count_calls(heap, bin);
+	live = heap->nr_alloc[bin->class] - heap->nr_free[bin->class];
+	return min((size_t)bin->want,
+		   max(align_down(live / 4, group),
+		       (size_t)max(group, (unsigned int)SHEAF_MIN_CAPACITY)));
 }
 
 /* Both stacks are empty: gives main objects. False: no memory. */
@@ -151,7 +165,7 @@ static bool bin_refill(struct heap *heap, struct bin *bin)
 			return false;
 	}
 	n = heap_refill(heap, bin, main->object,
-			min(bin->want, main->capacity));
+			min(bin_share(heap, bin), (size_t)main->capacity));
 	stack_reverse(main->object, n);
 	bin_set_main(heap, bin, main, n);
 	bin_want_more(bin);
@@ -168,7 +182,7 @@ static void *bin_pop_checked(struct bin *bin)
 	return p;
 }
 
-void *heap_alloc_small(unsigned int class)
+static never_inline void *heap_alloc_small_slow(unsigned int class)
 {
 	struct heap *heap = heap_enter();
 	struct bin *bin;
@@ -179,6 +193,7 @@ void *heap_alloc_small(unsigned int class)
 	heap = heap_tick(heap);
 	bin = heap_bin(heap, class_bin(class));
 	if (bin_main_count(bin) == 0 && bin_spare_count(bin)) {
+		size_t before = bin->main_given;
 		bool more = bin_want_more(bin);
 
 		bin_swap(heap, bin);
@@ -186,7 +201,7 @@ void *heap_alloc_small(unsigned int class)
 			bin_send_home(heap, bin);
 		bin_fit_spare(heap, bin);
 		if (more)
-			bin_widen(heap, bin);
+			bin_widen(heap, bin, before);
 	}
 	p = bin_pop_checked(bin);
 	if (unlikely(!p) && bin_refill(heap, bin))
@@ -198,6 +213,33 @@ void *heap_alloc_small(unsigned int class)
 	}
 	heap_leave(heap);
 	return p;
+}
+
+/* Main is empty, spare is not, and nothing else is due: most often that is all
+ * there is to it. */
+static inline bool bin_has_next(const struct heap *heap, const struct bin *bin)
+{
+	unsigned int ticks = heap->ticks + 1;
+
+	return bin_main_count(bin) == 0 && bin_spare_count(bin) &&
+	       bin->until_more && ticks % TICK_PERIOD &&
+	       ticks % FOREIGN_PERIOD &&
+	       bin_main_or_none(bin)->capacity >= bin->want;
+}
+
+hot_path void *heap_alloc_small(unsigned int class)
+{
+	struct heap *heap = thread_heap();
+	struct bin *bin = heap_bin(heap, class_bin(class));
+	void *p;
+
+	if (unlikely(!heap || !bin_has_next(heap, bin)))
+		return heap_alloc_small_slow(class);
+	heap->ticks++;
+	bin->until_more--;
+	bin_swap(heap, bin);
+	p = bin_pop(bin);
+	return likely(p) ? p : heap_alloc_small_slow(class);
 }
 
 void *heap_alloc_small_node(unsigned int class, int node)
@@ -258,9 +300,9 @@ static void bin_flush_surplus(struct heap *heap, struct bin *bin)
 	struct barn *barn = heap_barn(heap, bin);
 	bool untouched = bin_is_untouched(bin);
 
-	bin->want = max(align_down(bin->want / 2, class_group(bin->class)),
-			(size_t)min(SURPLUS_WANT,
-				    size_classes[bin->class].sheaf_max));
+	bin_set_want(bin, max(align_down(bin->want / 2U,
+					 class_group(bin->class)),
+			      (size_t)SURPLUS_WANT));
 	bin_flush_spare(heap, bin);
 	if (untouched)
 		bin_flush_main(heap, bin);

@@ -36,7 +36,7 @@ struct bin {
 	uint16_t main_given;		/* objects in main when it came */
 	uint16_t spare_given;		/* objects in spare when it came */
 	uint8_t class;
-	uint8_t misses;			/* since `want` last grew */
+	uint8_t until_more;		/* misses before `want` grows */
 	struct sheaf *spare;
 };
 

@@ -62,7 +62,7 @@ void bin_init(struct bin *bin, unsigned int class)
 	bin->class = (uint8_t)class;
 	if (!class_is_small(class))
 		bin->spare_end = bin->main_top;
-	bin->want = bin_first_want(class);
+	bin_set_want(bin, bin_first_want(class));
 	bin->magic = size_classes[class].magic;
 	bin->slab_mask = (uint32_t)
 		(PAGE_SIZE << size_classes[class].slab_order) - 1;

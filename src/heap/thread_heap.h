@@ -189,10 +189,14 @@ static inline void bin_point_main(struct bin *bin, struct sheaf *sheaf,
 	bin->main_top = bin->main_lo + count;
 }
 
+static inline struct sheaf *bin_main_or_none(const struct bin *bin)
+{
+	return container_of(bin->main_lo, struct sheaf, object[0]);
+}
+
 static inline struct sheaf *bin_main(const struct bin *bin)
 {
-	struct sheaf *main = container_of(bin->main_lo, struct sheaf,
-					  object[0]);
+	struct sheaf *main = bin_main_or_none(bin);
 
 	return main == &no_sheaf.sheaf ? NULL : main;
 }
@@ -243,17 +247,24 @@ static inline void bin_set_spare(struct heap *heap, struct bin *bin,
  * in proportion to what it uses. */
 #define MISSES_TO_GROW	4
 
+static inline void bin_set_want(struct bin *bin, size_t want)
+{
+	size_t most = size_classes[bin->class].sheaf_max;
+
+	bin->want = (uint16_t)min(want, most);
+	bin->until_more = want < most ? MISSES_TO_GROW - 1 : UINT8_MAX;
+}
+
 /* How many objects the bin's next sheaf is for; true: more from now on. */
 static inline bool bin_want_more(struct bin *bin)
 {
 	uint16_t want = bin->want;
 
-	if (++bin->misses < MISSES_TO_GROW)
+	if (likely(bin->until_more)) {
+		bin->until_more--;
 		return false;
-	bin->misses = 0;
-	bin->want = (uint16_t)min(bin->want * 2 +
-				  max(2U, class_group(bin->class)),
-				  size_classes[bin->class].sheaf_max);
+	}
+	bin_set_want(bin, want * 2U + max(2U, class_group(bin->class)));
 	return bin->want > want;
 }
 
