@@ -17,6 +17,11 @@
 
 #define META_UNIT	64	/* bytes; the smallest object */
 #define META_MAX_SIZE	(1UL << 20)	/* bytes; the largest object */
+/* Objects of this size, large sheaves, begin at an odd half of it. A program's
+ * array of pointers begins at the start of a page, as a rule. While it reads
+ * one to free what is there, and we write a stack whose addresses have the same
+ * 12 low bits a few entries on, each read waits for a write: 40 % of a pair. */
+#define META_SKEWED	1024	/* bytes */
 #define META_HANDLE_BITS	29	/* so many fit a page's word */
 #define META_ORDERS	15	/* 64 bytes to 1 MiB */
 

@@ -46,6 +46,21 @@ static void test_each_size_comes_zeroed_and_apart(void **state)
 	}
 }
 
+static void test_large_sheaves_begin_at_no_start_of_a_page(void **state)
+{
+	char *p[9];
+
+	(void)state;
+	for (size_t i = 0; i < array_size(p); i++) {
+		p[i] = meta_alloc(META_SKEWED);
+		assert_int_equal((uintptr_t)p[i] % META_SKEWED,
+				 META_SKEWED / 2);
+		memset(p[i], 1, META_SKEWED);
+	}
+	for (size_t i = 0; i < array_size(p); i++)
+		meta_free(p[i], META_SKEWED);
+}
+
 static void test_orders_are_powers_of_two_from_a_unit(void **state)
 {
 	(void)state;
@@ -176,6 +191,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_size_comes_zeroed_and_apart),
+		cmocka_unit_test(
+			test_large_sheaves_begin_at_no_start_of_a_page),
 		cmocka_unit_test(test_orders_are_powers_of_two_from_a_unit),
 		cmocka_unit_test(test_what_was_freed_is_used_again_and_zero),
 		cmocka_unit_test(test_live_bytes_are_counted),
