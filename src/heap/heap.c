@@ -3,7 +3,11 @@
 /* Objects in a sheaf that is flushed as fast as it fills. */
 #define SURPLUS_WANT	16
 
-/* Bytes of objects that a thread hands to itself in turn. */
+/* Objects that a bin still wants after it was emptied at a stroke, at most. */
+#define DROPPED_WANT	64
+
+/* Bytes of objects that a thread hands to itself in turn; twice as many of
+ * those that share lines. */
 #define ROUND_BYTES	4096UL
 
 /* Slow paths between two looks at whose objects a bin reuses. Odd, for most
@@ -95,19 +99,22 @@ static void bin_fit_spare(struct heap *heap, struct bin *bin)
 }
 
 /*
- * Main has just been swapped in. A thread that allocates and frees in turn
- * swaps each time all objects have been through its hands: the more there
- * are, the less often, but the more of its cache they pass through.
+ * Main has just been swapped in, and had `before` objects the last time. A
+ * thread that allocates and frees in turn swaps each time all objects have been
+ * through its hands: the more there are, the less often, but the more of its
+ * cache they pass through. One that allocates many before it frees them should
+ * have no more than these: it would swap in the middle of each round.
  */
 static void bin_widen(struct heap *heap, struct bin *bin, size_t before)
 {
+	unsigned int group = class_group(bin->class);
 	size_t n = bin_main_count(bin), got;
-	size_t most = min(ROUND_BYTES / size_classes[bin->class].size,
-			  (size_t)(bin->spare_end - bin->spare_top));
+	size_t most = ROUND_BYTES * min(group, 2U) /
+		      size_classes[bin->class].size;
 	void *more[SHEAF_MAX_OBJECTS];
 
-	most = align_down(min(most, (size_t)bin_main(bin)->capacity),
-			  class_group(bin->class));
+	most = min(most, (size_t)(bin->spare_end - bin->spare_top));
+	most = align_down(min(most, (size_t)bin_main(bin)->capacity), group);
 	if (n + before >= most)
 		return;
 	got = heap_refill(heap, bin, more, most - n - before);
@@ -284,6 +291,12 @@ void bin_flush_spare(struct heap *heap, struct bin *bin)
 	barn_flush(&heap->pcp, spare->object, n);
 }
 
+static void bin_flush_stacks(struct heap *heap, struct bin *bin)
+{
+	bin_flush_main(heap, bin);
+	bin_flush_spare(heap, bin);
+}
+
 /* Nothing was allocated since one of the stacks came. */
 static bool bin_is_untouched(const struct bin *bin)
 {
@@ -311,6 +324,20 @@ static void bin_flush_surplus(struct heap *heap, struct bin *bin)
 		barn_shrink_lanes(barn, RECLAIM_CACHES);
 }
 
+/* The thread frees more than two stacks of what it has allocated, and nothing
+ * is allocated meanwhile: a tree is dropped, say. Slabs hand that out in a row
+ * again, and do not keep it if the thread rests then. */
+static bool bin_is_dropped(const struct bin *bin)
+{
+	return bin_main_count(bin) && bin_is_untouched(bin);
+}
+
+static void bin_flush_dropped(struct heap *heap, struct bin *bin)
+{
+	bin_set_want(bin, min(bin->want, DROPPED_WANT));
+	bin_flush_stacks(heap, bin);
+}
+
 /* Spare goes into the slabs, which hand it out in a row. But a thread that has
  * not allocated meanwhile may rest soon: see bin_flush_surplus. */
 static void bin_flush_scattered(struct heap *heap, struct bin *bin)
@@ -328,11 +355,14 @@ static bool bin_put_spare(struct heap *heap, struct bin *bin,
 {
 	struct barn *barn = heap_barn(heap, bin);
 	struct sheaf *spare = bin->spare;
+	bool spread = barn_is_spread(barn, nr_heaps());
 
 	spare->nr = (uint16_t)bin_spare_count(bin);
 	if (barn_is_sparse(barn))
 		bin_flush_surplus(heap, bin);
-	else if (barn_is_scattered(barn, spare, nr_heaps()))
+	else if (spread && bin_is_dropped(bin))
+		bin_flush_dropped(heap, bin);
+	else if (spread && barn_is_scattered(barn, spare))
 		bin_flush_scattered(heap, bin);
 	else if (barn_put_full(barn, heap->number, spare, bin->want, empty))
 		return true;
@@ -393,12 +423,10 @@ static void bin_flush_runs(struct heap *heap, struct bin *bin)
 
 static void bin_flush(struct heap *heap, struct bin *bin)
 {
-	if (!class_is_small(bin->class)) {
+	if (class_is_small(bin->class))
+		bin_flush_stacks(heap, bin);
+	else
 		bin_flush_runs(heap, bin);
-		return;
-	}
-	bin_flush_main(heap, bin);
-	bin_flush_spare(heap, bin);
 }
 
 void heap_flush_bins(struct heap *heap, bool all)

@@ -255,17 +255,16 @@ static inline void bin_set_want(struct bin *bin, size_t want)
 	bin->until_more = want < most ? MISSES_TO_GROW - 1 : UINT8_MAX;
 }
 
-/* How many objects the bin's next sheaf is for; true: more from now on. */
+/* A miss. True: so many that the bin wants more from now on, as far as it may;
+ * that is how many objects its next sheaf is for. */
 static inline bool bin_want_more(struct bin *bin)
 {
-	uint16_t want = bin->want;
-
 	if (likely(bin->until_more)) {
 		bin->until_more--;
 		return false;
 	}
-	bin_set_want(bin, want * 2U + max(2U, class_group(bin->class)));
-	return bin->want > want;
+	bin_set_want(bin, bin->want * 2U + max(2U, class_group(bin->class)));
+	return true;
 }
 
 #endif

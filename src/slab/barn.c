@@ -136,14 +136,17 @@ size_t barn_refill(struct barn *barn, uint8_t heap, struct pcp *pcp, gfp_t gfp,
 	return got;
 }
 
-static struct slab *object_slab(const void *object)
+static struct slab *object_slab(const void *object, uint64_t *word)
 {
-	return word_slab(page_word(address_to_page(object)));
+	*word = page_word(address_to_page(object));
+	return word_slab(*word);
 }
 
 bool barn_is_foreign(const void *object, uint8_t heap)
 {
-	return __atomic_load_n(&object_slab(object)->taker,
+	uint64_t word;
+
+	return __atomic_load_n(&object_slab(object, &word)->taker,
 			       __ATOMIC_RELAXED) != heap;
 }
 
@@ -196,51 +199,66 @@ static struct barn *barn_switch(struct barn *locked, const struct slab *slab)
 	return locked;
 }
 
-/* How many in a row are of pages with this word: of one slab. */
-static size_t same_word(void **objects, size_t n, uint64_t word)
+/* How many in a row are the same: of pages of one slab. */
+static size_t same_words(const uint64_t *words, size_t n)
 {
 	size_t i = 1;
 
-	while (i < n && page_word(address_to_page(objects[i])) == word)
+	while (i < n && words[i] == words[0])
 		i++;
 	return i;
 }
 
-/* Objects that were freed far apart lie in as many slabs: their descriptors
- * are fetched all at once, and not one after the other. */
-static void objects_fetch_slabs(void **objects, size_t n)
+/* The words of the objects' pages. Objects that were freed far apart lie in as
+ * many slabs: their descriptors are fetched all at once, not one after the
+ * other. */
+static void objects_fetch_slabs(void **objects, uint64_t *words, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct slab *slab = object_slab(objects[i]);
+		struct slab *slab = object_slab(objects[i], &words[i]);
 
+		if (i && words[i] == words[i - 1])
+			continue;
 		prefetch_to_write(slab);
 		prefetch_to_write(slab->free);
 	}
 }
 
-void barn_flush(struct pcp *pcp, void **objects, size_t n)
+/* As barn_flush. The barn whose lock is held then, in the place of another. */
+static struct barn *flush_some(struct barn *locked, void **objects, size_t n,
+			       struct list *dead)
 {
-	struct barn *locked = NULL;
+	uint64_t words[SHEAF_MAX_OBJECTS];
 	size_t row, put;
-	struct list dead;
 
-	list_init(&dead);
-	objects_fetch_slabs(objects, n);
-	for (void **end = objects + n; objects < end; objects += row) {
-		uint64_t word = page_word(address_to_page(*objects));
-		struct slab *slab = word_slab(word);
+	objects_fetch_slabs(objects, words, n);
+	for (size_t i = 0; i < n; i += row) {
+		struct slab *slab = word_slab(words[i]);
 
-		row = same_word(objects, (size_t)(end - objects), word);
+		row = same_words(words + i, n - i);
 		put = 0;
-		if (likely(word_type(word) == PAGE_SLAB)) {
+		if (likely(word_type(words[i]) == PAGE_SLAB)) {
 			locked = barn_switch(locked, slab);
-			put = barn_put(locked, slab, objects, row, &dead);
+			put = barn_put(locked, slab, objects + i, row, dead);
 		}
 		if (unlikely(put < row)) {
 			if (locked)
 				lock_release(&locked->lock);
-			fault_bad_pointer("free", objects[put]);
+			fault_bad_pointer("free", objects[i + put]);
 		}
+	}
+	return locked;
+}
+
+void barn_flush(struct pcp *pcp, void **objects, size_t n)
+{
+	struct barn *locked = NULL;
+	struct list dead;
+
+	list_init(&dead);
+	for (size_t some; n; n -= some, objects += some) {
+		some = min(n, (size_t)SHEAF_MAX_OBJECTS);
+		locked = flush_some(locked, objects, some, &dead);
 	}
 	if (locked)
 		lock_release(&locked->lock);
@@ -282,22 +300,22 @@ static bool sheaf_is_scattered(const struct sheaf *sheaf, size_t size)
 	return steps * PAGE_SIZE > SCATTER_STEPS * sheaf->nr * size;
 }
 
-bool barn_is_scattered(struct barn *barn, const struct sheaf *sheaf,
-		       size_t nr_cpus)
+bool barn_is_spread(const struct barn *barn, size_t nr_cpus)
 {
-	const struct size_class *class = &size_classes[barn->class];
-	size_t objects, used;
-
 	/* Rather in any order than wait for the lock. */
-	if (!class_is_dense(barn->class) ||
-	    barn_slab_bytes(barn) <= CPU_CACHE_BYTES * nr_cpus ||
-	    lock_is_taken(&barn->lock))
-		return false;
-	objects = barn_nr_objects(barn);
-	used = __atomic_load_n(&barn->nr_taken, __ATOMIC_RELAXED);
+	return class_is_dense(barn->class) &&
+	       barn_slab_bytes(barn) > CPU_CACHE_BYTES * nr_cpus &&
+	       !lock_is_taken(&barn->lock);
+}
+
+bool barn_is_scattered(struct barn *barn, const struct sheaf *sheaf)
+{
+	size_t objects = barn_nr_objects(barn);
+	size_t used = __atomic_load_n(&barn->nr_taken, __ATOMIC_RELAXED);
+
 	used -= min(used, barn_nr_cached(barn));
 	return used <= objects - objects / SCATTER_FREE_SHARE &&
-	       sheaf_is_scattered(sheaf, class->size);
+	       sheaf_is_scattered(sheaf, size_classes[barn->class].size);
 }
 
 void barn_flush_runs(struct pcp *pcp, void **objects, size_t n)

@@ -13,9 +13,10 @@
  *    sheaves as turned out to be of use: twice as many when one is missed
  *    after it refused one, and fewer by those that lay unused between two
  *    reclaims. When its slabs are nearly empty a thread that frees more than
- *    is taken puts all into them (barn_is_sparse); and what lies all over
- *    more than a CPU's cache goes through them to be handed out in a row
- *    (barn_is_scattered).
+ *    is taken puts all into them (barn_is_sparse). When they are more than a
+ *    CPU's cache holds (barn_is_spread), what a thread frees at a stroke goes
+ *    through them, and what lies all over (barn_is_scattered), to be handed
+ *    out in a row.
  * 5. Reclaim sweeps slabs whose free objects have not changed since its last
  *    visit: their free pages go back to the kernel, the slab stays.
  * 6. The barn's lock protects it and its slabs, a lane's lock the lane and its
@@ -172,11 +173,13 @@ size_t barn_nr_cached(struct barn *barn);
  * nobody uses should not. A hint. */
 bool barn_is_sparse(const struct barn *barn);
 
-/* The sheaf's objects lie all over more memory than the caches of so many
- * CPUs hold, and the barn's slabs would hand out in a row what they got back.
- * A hint. */
-bool barn_is_scattered(struct barn *barn, const struct sheaf *sheaf,
-		       size_t nr_cpus);
+/* Its slabs are more than the caches of so many CPUs hold, so it counts what
+ * lies next to what; and nobody is at them. A hint. */
+bool barn_is_spread(const struct barn *barn, size_t nr_cpus);
+
+/* The sheaf's objects lie all over a barn that is spread, and its slabs would
+ * hand out in a row what they got back. A hint. */
+bool barn_is_scattered(struct barn *barn, const struct sheaf *sheaf);
 
 bool barn_fork(lock_fork_fn *lock_fork);
 

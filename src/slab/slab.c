@@ -117,8 +117,9 @@ static void slab_wake_page(struct slab *slab, size_t page)
 			*(uint64_t *)(void *)object = object_key(object);
 }
 
-/* The pages under an object that is about to be used; where they end. */
-static char *slab_wake(struct slab *slab, size_t index)
+/* The pages under an object that is about to be used; where they end, in bytes
+ * from the start. */
+static size_t slab_wake(struct slab *slab, size_t index)
 {
 	size_t size = size_classes[slab->class].size;
 	size_t page = index * size >> PAGE_SHIFT;
@@ -127,33 +128,44 @@ static char *slab_wake(struct slab *slab, size_t index)
 	for (; page <= last; page++)
 		if (word_is_asleep(page_word(pfn_to_page(slab->pfn) + page)))
 			slab_wake_page(slab, page);
-	return slab_base(slab) + (page << PAGE_SHIFT);
+	return page << PAGE_SHIFT;
+}
+
+/* The pages under the first n free objects. */
+static void slab_wake_first(struct slab *slab, size_t n)
+{
+	size_t size = size_classes[slab->class].size, index, awake = 0;
+
+	for (size_t i = 0; n; i++) {
+		uint64_t word = slab->free[i];
+
+		for (; word && n; word &= word - 1, n--) {
+			index = i * 64 + (size_t)__builtin_ctzl(word);
+			if (unlikely((index + 1) * size > awake))
+				awake = slab_wake(slab, index);
+		}
+	}
 }
 
 size_t slab_take(struct slab *slab, void **out, size_t n)
 {
-	size_t size = size_classes[slab->class].size, got = 0;
-	char *base = slab_base(slab);
-	/* Up to here all pages under free objects are awake. */
-	char *awake = slab->nr_asleep ? base :
-		base + (slab_pages(slab) << PAGE_SHIFT);
+	size_t size = size_classes[slab->class].size;
+	char *first = slab_base(slab);
+	void **end;
 
-	for (size_t i = 0; i < array_size(slab->free) && got < n; i++) {
-		uint64_t word = slab->free[i];
+	n = min(n, (size_t)slab->nr_free);
+	end = out + n;
+	if (slab->nr_asleep)
+		slab_wake_first(slab, n);
+	for (uint64_t *at = slab->free; out < end; at++, first += 64 * size) {
+		uint64_t word = *at;
 
-		while (word && got < n) {
-			size_t index = i * 64 + (size_t)__builtin_ctzl(word);
-			char *p = base + index * size;
-
-			word &= word - 1;
-			if (unlikely(p + size > awake))
-				awake = slab_wake(slab, index);
-			out[got++] = p;
-		}
-		slab->free[i] = word;
+		for (; word && out < end; word &= word - 1)
+			*out++ = first + (size_t)__builtin_ctzl(word) * size;
+		*at = word;
 	}
-	slab->nr_free -= (uint16_t)got;
-	return got;
+	slab->nr_free -= (uint16_t)n;
+	return n;
 }
 
 size_t slab_put(struct slab *slab, void **objects, size_t n)

@@ -202,7 +202,7 @@ static void test_what_is_used_in_turn_becomes_more(void **state)
 		mem_free(mem_malloc(4096));
 	}
 	n = bin_main_count(bin) + bin_spare_count(bin);
-	assert_true(n >= 24 && n * 64 <= 4096);
+	assert_true(n >= 24 && n * 64 <= 2 * 4096);
 	assert_true(bin_main_count(large) + bin_spare_count(large) <= 2);
 	heap_flush();
 	finish();
