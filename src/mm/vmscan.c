@@ -14,6 +14,8 @@
 /* Blocks that go in exchange for others, at least. */
 #define PURGE_EXCHANGE_ORDER	3
 #define EXCHANGE_KEEP		8	/* an 8th of what is resident stays */
+#define EXCHANGE_KEEP_SMALL	4096	/* pages, at most, of blocks that are no
+					 * huge pages */
 
 /* Free dirty pages that the clock leaves for the next request. */
 #define PURGE_TICK_KEEP		32
@@ -37,11 +39,12 @@ static void shrink_caches(enum reclaim how)
 	pcp_drain_each(reclaim_is_total(how));
 }
 
-/* Takes the zone's largest dirty block out of the free areas. */
+/* Takes the zone's largest dirty block of these orders out of the free areas. */
 static uint32_t isolate_dirty_block(struct zone *zone, unsigned int min_order,
+				    unsigned int max_order,
 				    unsigned int *order)
 {
-	for (int k = MAX_PAGE_ORDER; k >= (int)min_order; k--) {
+	for (int k = (int)max_order; k >= (int)min_order; k--) {
 		for (int type = 0; type < NR_MIGRATETYPES; type++) {
 			uint32_t pfn = zone->free_area[k].list[type].first;
 
@@ -81,7 +84,8 @@ static size_t purge_block(uint32_t pfn, size_t n, size_t target, size_t *done)
 	return pages_purge(pfn + (uint32_t)at, *done) ? purged : 0;
 }
 
-size_t zone_purge(struct zone *zone, size_t target, unsigned int min_order)
+static size_t purge_orders(struct zone *zone, size_t target,
+			   unsigned int min_order, unsigned int max_order)
 {
 	unsigned int os_order = log2_floor(os.page_size >> PAGE_SHIFT);
 	size_t total = 0;
@@ -90,7 +94,8 @@ size_t zone_purge(struct zone *zone, size_t target, unsigned int min_order)
 	lock_acquire(&zone->lock);
 	while (total < target) {
 		unsigned int order;
-		uint32_t pfn = isolate_dirty_block(zone, min_order, &order);
+		uint32_t pfn = isolate_dirty_block(zone, min_order, max_order,
+						   &order);
 		size_t n, done, purged;
 
 		if (!pfn)
@@ -112,6 +117,11 @@ size_t zone_purge(struct zone *zone, size_t target, unsigned int min_order)
 	return total;
 }
 
+size_t zone_purge(struct zone *zone, size_t target, unsigned int min_order)
+{
+	return purge_orders(zone, target, min_order, MAX_PAGE_ORDER);
+}
+
 /* Reclaim looks again when a 16th more is resident. Under the zone lock. */
 static void zone_set_high(struct zone *zone)
 {
@@ -125,8 +135,8 @@ static void zone_set_high(struct zone *zone)
 }
 
 /* Pages that may go in exchange for those that are resident since the last
- * look. A part may stay dirty: it is used again soon. */
-static size_t zone_exchange(struct zone *zone)
+ * look. A part may stay dirty, it is used again soon: no more than `keep`. */
+static size_t zone_surplus(struct zone *zone, size_t keep)
 {
 	size_t resident, seen, dirty;
 
@@ -135,8 +145,16 @@ static size_t zone_exchange(struct zone *zone)
 	seen = zone->resident_seen;
 	dirty = zone->nr_free_dirty;
 	lock_release(&zone->lock);
-	return min(resident - min(seen, resident),
-		   dirty - min(resident / EXCHANGE_KEEP, dirty));
+	keep = min(keep, resident / EXCHANGE_KEEP);
+	return min(resident - min(seen, resident), dirty - min(keep, dirty));
+}
+
+/* What lies free and dirty did not serve. */
+static void zone_exchange(struct zone *zone)
+{
+	zone_purge(zone, zone_surplus(zone, SIZE_MAX), PURGE_EXCHANGE_ORDER);
+	purge_orders(zone, zone_surplus(zone, EXCHANGE_KEEP_SMALL),
+		     PURGE_EXCHANGE_ORDER, PAGEBLOCK_ORDER - 1);
 }
 
 /* What the zone did not need since the last time is surplus. */
@@ -245,8 +263,7 @@ cold_path void reclaim_at_high_slow(struct zone *zone)
 		lock_yield();
 	}
 	shrink_caches(RECLAIM_STALE);
-	/* What lies free and dirty did not serve. */
-	zone_purge(zone, zone_exchange(zone), PURGE_EXCHANGE_ORDER);
+	zone_exchange(zone);
 	if (zone_is_at_limit(zone))
 		reclaim_near_limit(zone);
 	lock_acquire(&zone->lock);
