@@ -234,18 +234,24 @@ static inline bool bin_has_next(const struct heap *heap, const struct bin *bin)
 	       bin_main_or_none(bin)->capacity >= bin->want;
 }
 
-hot_path void *heap_alloc_small(unsigned int class)
+/* NULL: there is more to it. */
+static inline void *bin_next(struct heap *heap, struct bin *bin)
 {
-	struct heap *heap = thread_heap();
-	struct bin *bin = heap_bin(heap, class_bin(class));
-	void *p;
-
-	if (unlikely(!heap || !bin_has_next(heap, bin)))
-		return heap_alloc_small_slow(class);
+	if (unlikely(!bin_has_next(heap, bin)))
+		return NULL;
 	heap->ticks++;
 	bin->until_more--;
 	bin_swap(heap, bin);
-	p = bin_pop(bin);
+	return bin_pop(bin);
+}
+
+hot_path void *heap_alloc_small(unsigned int class)
+{
+	struct heap *heap = thread_heap();
+	void *p = NULL;
+
+	if (likely(heap))
+		p = bin_next(heap, heap_bin(heap, class_bin(class)));
 	return likely(p) ? p : heap_alloc_small_slow(class);
 }
 
