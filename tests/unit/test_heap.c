@@ -208,27 +208,6 @@ static void test_what_is_used_in_turn_becomes_more(void **state)
 	finish();
 }
 
-/* A thread takes of slabs at most a quarter of what it has, but for a few. */
-static void test_what_is_cached_is_in_proportion_to_what_is_used(void **state)
-{
-	unsigned int class = size_class_of(224);
-	struct bin *bin = bin_for(class);
-
-	(void)state;
-	heap_flush();
-	reclaim_caches();
-	for (size_t i = 0; i < 2000; i++) {
-		size_t spare = bin_spare_count(bin), n;
-
-		allocate(class, i, i + 1);
-		n = bin_main_count(bin) + spare;
-		assert_true(n <= max(i / 4, (size_t)SHEAF_MIN_CAPACITY));
-	}
-	release(0, 2000);
-	heap_flush();
-	finish();
-}
-
 static void test_what_nobody_takes_is_given_back(void **state)
 {
 	unsigned int class = size_class_of(80);
@@ -493,8 +472,6 @@ int main(void)
 		cmocka_unit_test(
 			test_a_bin_that_runs_out_again_and_again_wants_more),
 		cmocka_unit_test(test_what_is_used_in_turn_becomes_more),
-		cmocka_unit_test(
-			test_what_is_cached_is_in_proportion_to_what_is_used),
 		cmocka_unit_test(test_what_nobody_takes_is_given_back),
 		cmocka_unit_test(test_runs_are_reused_at_once),
 		cmocka_unit_test(test_cached_runs_are_bounded),

@@ -1,6 +1,6 @@
 /*
- * test_heap_surplus - a thread frees more than it allocates: what its barn
- * keeps of that, and what not.
+ * test_heap_surplus - how much a thread caches, and when it frees more than it
+ * allocates: what its barn keeps of that, and what not.
  */
 #include "heaps.h"
 
@@ -113,6 +113,27 @@ static void test_what_lies_all_over_comes_back_in_a_row(void **state)
 	heap_validate();
 }
 
+/* A thread takes of slabs at most a quarter of what it has, but for a few. */
+static void test_what_is_cached_is_in_proportion_to_what_is_used(void **state)
+{
+	unsigned int class = size_class_of(224);
+	struct bin *bin = heap_bin(thread_heap(), class_bin(class));
+
+	(void)state;
+	heap_flush();
+	reclaim_caches();
+	for (size_t i = 0; i < FEW; i++) {
+		size_t spare = bin_spare_count(bin);
+
+		objects[i] = mem_malloc(224);
+		assert_non_null(objects[i]);
+		assert_true(bin_main_count(bin) + spare <=
+			    max(i / 4, (size_t)SHEAF_MIN_CAPACITY));
+	}
+	release_in_any_order(FEW);
+	heap_validate();
+}
+
 /* Of more than a CPU's cache; of less it is kept, as in the test above. */
 static void test_what_is_dropped_at_a_stroke_goes_to_its_slabs(void **state)
 {
@@ -139,6 +160,8 @@ int main(void)
 		cmocka_unit_test(test_few_objects_do_not_hold_many_slabs),
 		cmocka_unit_test(test_what_comes_back_stays_in_sheaves),
 		cmocka_unit_test(test_what_lies_all_over_comes_back_in_a_row),
+		cmocka_unit_test(
+			test_what_is_cached_is_in_proportion_to_what_is_used),
 		cmocka_unit_test(
 			test_what_is_dropped_at_a_stroke_goes_to_its_slabs),
 	};
