@@ -189,6 +189,7 @@ static inline void bin_point_main(struct bin *bin, struct sheaf *sheaf,
 	bin->main_top = bin->main_lo + count;
 }
 
+/* no_sheaf where there is no main: it has room for nothing. */
 static inline struct sheaf *bin_main_or_none(const struct bin *bin)
 {
 	return container_of(bin->main_lo, struct sheaf, object[0]);

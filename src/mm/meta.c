@@ -60,7 +60,7 @@ static void *meta_cut(size_t size)
 {
 	/* A cache line never holds two objects; a page's worth is aligned. */
 	size_t skew = size == META_SKEWED ? size / 2 : 0;
-	size_t start = align_up(meta.used - skew, min(size, PAGE_SIZE)) + skew;
+	size_t start = align_up(meta.used + skew, min(size, PAGE_SIZE)) - skew;
 	size_t end = start + size;
 
 	if (!meta_commit(end))

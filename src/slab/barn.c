@@ -136,17 +136,14 @@ size_t barn_refill(struct barn *barn, uint8_t heap, struct pcp *pcp, gfp_t gfp,
 	return got;
 }
 
-static struct slab *object_slab(const void *object, uint64_t *word)
+static uint64_t object_word(const void *object)
 {
-	*word = page_word(address_to_page(object));
-	return word_slab(*word);
+	return page_word(address_to_page(object));
 }
 
 bool barn_is_foreign(const void *object, uint8_t heap)
 {
-	uint64_t word;
-
-	return __atomic_load_n(&object_slab(object, &word)->taker,
+	return __atomic_load_n(&word_slab(object_word(object))->taker,
 			       __ATOMIC_RELAXED) != heap;
 }
 
@@ -215,10 +212,12 @@ static size_t same_words(const uint64_t *words, size_t n)
 static void objects_fetch_slabs(void **objects, uint64_t *words, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct slab *slab = object_slab(objects[i], &words[i]);
+		struct slab *slab;
 
+		words[i] = object_word(objects[i]);
 		if (i && words[i] == words[i - 1])
 			continue;
+		slab = word_slab(words[i]);
 		prefetch_to_write(slab);
 		prefetch_to_write(slab->free);
 	}
