@@ -34,8 +34,8 @@ const struct option_entry options_table[] = {
 	  "Check every structure at exit (slow).",
 	  FIELD(validate) },
 	{ "thp", OPTION_ENUM, "never|auto|always", "auto",
-	  "Huge pages: never; for large blocks that are written to the end; or "
-	  "wherever they fit.",
+	  "Huge pages: never; for small blocks of a heap that has grown and "
+	  "large ones that are written to the end; or wherever they fit.",
 	  FIELD(thp) },
 	{ "window", OPTION_SIZE, NULL, "0",
 	  "Bytes of address space to reserve; 0: what the limits allow.",

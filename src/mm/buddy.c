@@ -258,6 +258,31 @@ uint32_t buddy_alloc(struct zone *zone, unsigned int order,
 	return pfn;
 }
 
+bool buddy_opens_pageblock(uint32_t pfn, unsigned int order)
+{
+	if (likely(pfn % PAGEBLOCK_PAGES))
+		return false;
+	for (; order < PAGEBLOCK_ORDER; order++)
+		if (!buddy_can_merge(pfn + (1U << order), order))
+			return false;
+	return !dirty_any(pfn, PAGEBLOCK_PAGES);
+}
+
+void buddy_dirty_pageblock(struct zone *zone, uint32_t pfn,
+			   unsigned int order)
+{
+	lock_assert_held(&zone->lock);
+	dirty_set(pfn, PAGEBLOCK_PAGES);
+	zone->nr_free_dirty += PAGEBLOCK_PAGES - (1UL << order);
+	for (; order < PAGEBLOCK_ORDER; order++) {
+		uint32_t rest = pfn + (1U << order);
+
+		/* Rule 4. */
+		free_area_del(zone, rest);
+		free_area_add(zone, rest, order, pageblock_migratetype(rest));
+	}
+}
+
 unsigned int buddy_take(struct zone *zone, uint32_t pfn)
 {
 	unsigned int order = word_order(page_word(pfn_to_page(pfn)));

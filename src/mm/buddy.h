@@ -26,6 +26,14 @@ void buddy_free(struct zone *zone, uint32_t pfn, size_t n);
 /* Takes the free block that starts at `pfn` off its list; its order. */
 unsigned int buddy_take(struct zone *zone, uint32_t pfn);
 
+/* The block has just been taken from a pageblock that was free and clean as a
+ * whole. */
+bool buddy_opens_pageblock(uint32_t pfn, unsigned int order);
+
+/* It has: all of its pageblock may become resident with it. */
+void buddy_dirty_pageblock(struct zone *zone, uint32_t pfn,
+			   unsigned int order);
+
 /* The page heads a free block of the zone's free areas. */
 static inline bool buddy_is_free(const struct page *page)
 {

@@ -54,6 +54,13 @@ void hugepages_ask(uint32_t pfn, size_t n)
 				  __ATOMIC_RELAXED);
 }
 
+bool hugepages_asked(uint32_t pfn)
+{
+	return __atomic_load_n(&pfn_to_section(pfn)->hugepages,
+			       __ATOMIC_RELAXED) &
+	       pageblock_mask(pfn, (size_t)pfn + 1);
+}
+
 static void drop_in_section(struct section *section, size_t base, uint32_t bits)
 {
 	__atomic_fetch_and(&section->hugepages, ~bits, __ATOMIC_RELAXED);

@@ -2,8 +2,10 @@
  * hugepage - which pages ask the kernel for huge ones.
  *
  * 1. With thp=auto, on a system that gives huge pages to who asks (setting
- *    "madvise"), the large runs of a program that writes to all of them ask
- *    (malloc/huge.h); nothing else does.
+ *    "madvise"), two kinds of pageblocks ask: those under large runs, in a
+ *    program that writes to all of them (malloc/huge.h); and those that slabs
+ *    of small objects open in a zone that has grown (pcp.c), for such objects
+ *    touch each page.
  * 2. The first touch of a pageblock that asks makes all of it resident. So
  *    it has an owner or is dirty: pages that become clean stop asking, their
  *    whole pageblocks with them. That is why pages are purged here.
@@ -13,11 +15,17 @@
 
 #include "mm/memmap.h"
 
+/* In a zone from which so much is resident a huge page is an eighth at most. */
+#define HUGEPAGES_GROWN	(8 * PAGEBLOCK_PAGES)	/* pages */
+
 /* Asking is of use: by the option, and by the system's setting. */
 bool hugepages_wanted(void);
 
 /* The owner's n pages ask. */
 void hugepages_ask(uint32_t pfn, size_t n);
+
+/* The page's pageblock asks. */
+bool hugepages_asked(uint32_t pfn);
 
 /* None of the n pages asks any longer. */
 void hugepages_drop(uint32_t pfn, size_t n);

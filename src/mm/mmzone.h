@@ -153,6 +153,7 @@ struct zone {
 	size_t nr_isolated;	/* pages being purged */
 	size_t low_free_dirty;	/* lowest nr_free_dirty since last reclaim */
 	size_t peak_used;	/* most pages ever allocated at once */
+	size_t peak_seen;	/* the same at the last reclaim by the clock */
 	size_t resident_limit;	/* pages; near the limit of the process */
 	size_t resident_high;	/* pages, at most resident_limit; reclaim looks
 				 * when more may be resident */

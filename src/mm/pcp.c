@@ -1,5 +1,6 @@
 #include "mm/pcp.h"
 #include "mm/buddy.h"
+#include "mm/hugepage.h"
 
 static struct {
 	struct lock lock;
@@ -46,11 +47,22 @@ static uint32_t pcp_pop(struct pcp *pcp, unsigned int order,
 	return pfn;
 }
 
+/* The block that slabs of small objects get opens a pageblock of a zone that
+ * has grown. */
+static bool opens_hugepage(const struct zone *zone, uint32_t pfn,
+			   unsigned int order, enum migratetype type)
+{
+	return type == MIGRATE_RECLAIMABLE &&
+	       unlikely(zone_resident(zone) >= HUGEPAGES_GROWN) &&
+	       buddy_opens_pageblock(pfn, order) && hugepages_wanted();
+}
+
 static void pcp_refill(struct pcp *pcp, unsigned int order,
 		       enum migratetype type, bool cold)
 {
 	unsigned int n = max(PCP_BATCH >> order, 1);
 	struct zone *zone = pcp->zone;
+	uint32_t opened = 0;
 
 	lock_acquire(&zone->lock);
 	for (; n; n--) {
@@ -58,10 +70,17 @@ static void pcp_refill(struct pcp *pcp, unsigned int order,
 
 		if (!pfn)
 			break;
+		if (opens_hugepage(zone, pfn, order, type)) {
+			buddy_dirty_pageblock(zone, pfn, order);
+			opened = pfn;
+		}
 		pcp_push(pcp, pfn, order, type, 0);
 		zone_note_alloc(zone, 1UL << order);
 	}
 	lock_release(&zone->lock);
+	/* Before the first touch. */
+	if (unlikely(opened))
+		hugepages_ask(opened, PAGEBLOCK_PAGES);
 }
 
 uint32_t pcp_alloc(struct pcp *pcp, unsigned int order, enum migratetype type,

@@ -17,6 +17,8 @@
 #define EXCHANGE_KEEP_SMALL	4096	/* pages, at most, of blocks that are no
 					 * huge pages */
 
+#define EXCHANGE_LOOK		16	/* blocks of a list, for one that may go */
+
 /* Free dirty pages that the clock leaves for the next request. */
 #define PURGE_TICK_KEEP		32
 
@@ -39,17 +41,47 @@ static void shrink_caches(enum reclaim how)
 	pcp_drain_each(reclaim_is_total(how));
 }
 
-/* Takes the zone's largest dirty block of these orders out of the free areas. */
-static uint32_t isolate_dirty_block(struct zone *zone, unsigned int min_order,
-				    unsigned int max_order,
+/* What may be purged. */
+struct purge {
+	unsigned int min_order, max_order;	/* of the blocks */
+	bool whole;	/* no part of what may be a huge page: the kernel would
+			 * have to split it */
+};
+
+static bool purge_may_take(const struct purge *purge, uint32_t pfn,
+			   unsigned int order)
+{
+	return !purge->whole || order >= PAGEBLOCK_ORDER ||
+	       !hugepages_asked(pfn);
+}
+
+/* Dirty blocks stand in front. */
+static uint32_t first_dirty_block(const struct free_list *list,
+				  unsigned int order, const struct purge *purge)
+{
+	uint32_t pfn = list->first;
+
+	for (int i = 0; i < EXCHANGE_LOOK && pfn &&
+	     dirty_any(pfn, 1UL << order); i++) {
+		if (purge_may_take(purge, pfn, order))
+			return pfn;
+		pfn = pfn_link(pfn)->next;
+	}
+	return 0;
+}
+
+/* Takes the zone's largest block that may be purged out of the free areas. */
+static uint32_t isolate_dirty_block(struct zone *zone,
+				    const struct purge *purge,
 				    unsigned int *order)
 {
-	for (int k = (int)max_order; k >= (int)min_order; k--) {
+	for (int k = (int)purge->max_order; k >= (int)purge->min_order; k--) {
 		for (int type = 0; type < NR_MIGRATETYPES; type++) {
-			uint32_t pfn = zone->free_area[k].list[type].first;
+			uint32_t pfn = first_dirty_block(
+				&zone->free_area[k].list[type],
+				(unsigned int)k, purge);
 
-			/* Dirty blocks stand in front. */
-			if (!pfn || !dirty_any(pfn, 1UL << k))
+			if (!pfn)
 				continue;
 			*order = buddy_take(zone, pfn);
 			zone->nr_isolated += 1UL << k;
@@ -84,18 +116,18 @@ static size_t purge_block(uint32_t pfn, size_t n, size_t target, size_t *done)
 	return pages_purge(pfn + (uint32_t)at, *done) ? purged : 0;
 }
 
-static size_t purge_orders(struct zone *zone, size_t target,
-			   unsigned int min_order, unsigned int max_order)
+/* Purges so many pages of the zone at least, if there are; how many. */
+static size_t purge_blocks(struct zone *zone, size_t target,
+			   struct purge purge)
 {
 	unsigned int os_order = log2_floor(os.page_size >> PAGE_SHIFT);
 	size_t total = 0;
 
-	min_order = max(min_order, os_order);
+	purge.min_order = max(purge.min_order, os_order);
 	lock_acquire(&zone->lock);
 	while (total < target) {
 		unsigned int order;
-		uint32_t pfn = isolate_dirty_block(zone, min_order, max_order,
-						   &order);
+		uint32_t pfn = isolate_dirty_block(zone, &purge, &order);
 		size_t n, done, purged;
 
 		if (!pfn)
@@ -119,7 +151,9 @@ static size_t purge_orders(struct zone *zone, size_t target,
 
 size_t zone_purge(struct zone *zone, size_t target, unsigned int min_order)
 {
-	return purge_orders(zone, target, min_order, MAX_PAGE_ORDER);
+	return purge_blocks(zone, target, (struct purge){
+				.min_order = min_order,
+				.max_order = MAX_PAGE_ORDER });
 }
 
 /* Reclaim looks again when a 16th more is resident. Under the zone lock. */
@@ -152,26 +186,47 @@ static size_t zone_surplus(struct zone *zone, size_t keep)
 /* What lies free and dirty did not serve. */
 static void zone_exchange(struct zone *zone)
 {
-	zone_purge(zone, zone_surplus(zone, SIZE_MAX), PURGE_EXCHANGE_ORDER);
-	purge_orders(zone, zone_surplus(zone, EXCHANGE_KEEP_SMALL),
-		     PURGE_EXCHANGE_ORDER, PAGEBLOCK_ORDER - 1);
+	struct purge purge = {
+		.min_order = PURGE_EXCHANGE_ORDER,
+		.max_order = MAX_PAGE_ORDER,
+		.whole = true,
+	};
+
+	purge_blocks(zone, zone_surplus(zone, SIZE_MAX), purge);
+	purge.max_order = PAGEBLOCK_ORDER - 1;
+	purge_blocks(zone, zone_surplus(zone, EXCHANGE_KEEP_SMALL), purge);
 }
 
-/* What the zone did not need since the last time is surplus. */
-static void zone_reclaim(struct zone *zone)
+/* What the zone did not need since the last time, but for a little. */
+static size_t zone_unneeded(struct zone *zone)
 {
-	size_t surplus, done;
+	size_t dirty, keep;
+	bool grows;
 
 	lock_acquire(&zone->lock);
-	surplus = zone->low_free_dirty;
+	dirty = zone->low_free_dirty;
+	grows = zone->peak_used > max(zone->peak_seen, HUGEPAGES_GROWN);
+	zone->peak_seen = zone->peak_used;
 	lock_release(&zone->lock);
-	if (surplus > PURGE_TICK_KEEP) {
-		surplus -= PURGE_TICK_KEEP;
-		done = zone_purge(zone, surplus, PURGE_TICK_ORDER);
-		if (done < surplus)
-			zone_purge(zone, min(surplus - done,
-					     (size_t)PURGE_TICK_SINGLES), 0);
-	}
+	/* Slabs are filling a huge page. */
+	keep = grows && hugepages_wanted() ? PAGEBLOCK_PAGES : PURGE_TICK_KEEP;
+	return dirty - min(keep, dirty);
+}
+
+/* Parts of huge pages go last, and single pages. */
+static void zone_reclaim(struct zone *zone)
+{
+	struct purge purge = {
+		.min_order = PURGE_TICK_ORDER,
+		.max_order = MAX_PAGE_ORDER,
+		.whole = true,
+	};
+	size_t left = zone_unneeded(zone);
+
+	left -= min(left, purge_blocks(zone, left, purge));
+	purge.whole = false;
+	left -= min(left, purge_blocks(zone, left, purge));
+	zone_purge(zone, min(left, (size_t)PURGE_TICK_SINGLES), 0);
 	lock_acquire(&zone->lock);
 	zone->low_free_dirty = zone->nr_free_dirty;
 	zone_set_high(zone);

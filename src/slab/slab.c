@@ -3,9 +3,10 @@
 #include "mm/hugepage.h"
 #include "mm/page_alloc.h"
 
-/* Small objects come and go; larger ones tend to stay and pin their
- * pageblock: kept apart. */
-#define RECLAIMABLE_MAX	1024	/* bytes */
+/* Small objects come and go, and touch each page of their slab: its pageblock
+ * may be a huge page. Larger ones tend to stay and pin theirs, and need not
+ * touch all of it: kept apart. */
+#define RECLAIMABLE_MAX	PAGE_SIZE	/* bytes */
 
 static size_t slab_pages(const struct slab *slab)
 {

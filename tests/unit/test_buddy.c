@@ -279,6 +279,33 @@ static void test_dirty_pages_are_counted(void **state)
 	buddy_validate(zone);
 }
 
+static void test_the_first_block_of_a_clean_pageblock_opens_it(void **state)
+{
+	(void)state;
+	buddy_free(zone, A, PAGEBLOCK_PAGES);
+	assert_int_equal(alloc(3, MIGRATE_MOVABLE), A);
+	assert_true(buddy_opens_pageblock(A, 3));
+	assert_int_equal(zone->nr_free_dirty, 0);
+	buddy_dirty_pageblock(zone, A, 3);
+	assert_int_equal(zone->nr_free_dirty, PAGEBLOCK_PAGES - 8);
+	assert_int_equal(dirty_count(A, PAGEBLOCK_PAGES), PAGEBLOCK_PAGES);
+	buddy_validate(zone);
+	assert_false(buddy_opens_pageblock(A, 3));
+	dirty_clear(A, PAGEBLOCK_PAGES);
+	zone->nr_free_dirty = 0;
+	/* More is handed out: its first block is no longer the only one. */
+	assert_int_equal(alloc(3, MIGRATE_MOVABLE), A + 8);
+	assert_false(buddy_opens_pageblock(A + 8, 3));
+	assert_false(buddy_opens_pageblock(A, 3));
+	/* It is free as a whole again, but not clean. */
+	buddy_free(zone, A + 8, 8);
+	dirty_set(A, 8);
+	buddy_free(zone, A, 8);
+	assert_int_equal(alloc(3, MIGRATE_MOVABLE), A);
+	assert_false(buddy_opens_pageblock(A, 3));
+	buddy_validate(zone);
+}
+
 static void test_a_type_is_served_from_its_own_blocks(void **state)
 {
 	uint32_t block[MIGRATE_PCPTYPES];
@@ -483,6 +510,7 @@ int main(void)
 		TEST(test_dirty_blocks_are_handed_out_first),
 		TEST(test_cold_requests_get_clean_blocks),
 		TEST(test_dirty_pages_are_counted),
+		TEST(test_the_first_block_of_a_clean_pageblock_opens_it),
 		TEST(test_a_type_is_served_from_its_own_blocks),
 		TEST(test_fallback_takes_the_largest_block),
 		TEST(test_fallback_robs_the_type_that_it_hurts_least),

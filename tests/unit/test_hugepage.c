@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #define SIZE	(9UL << 20)	/* bytes */
+#define GROWN	(HUGEPAGES_GROWN << PAGE_SHIFT)	/* bytes */
 
 static size_t nr_asking(void)
 {
@@ -32,6 +33,62 @@ static void write_and_free(size_t written)
 	assert_non_null(p);
 	memset(p, 1, written);
 	mem_free(p);
+}
+
+/* Objects that take so many bytes, each naming the one before. */
+static void *objects_take(void *last, size_t size, size_t bytes)
+{
+	for (size_t n = bytes / size; n; n--) {
+		void *p = mem_malloc(size);
+
+		assert_non_null(p);
+		*(void **)p = last;
+		last = p;
+	}
+	return last;
+}
+
+static void objects_drop(void *last)
+{
+	for (void *next; last; last = next) {
+		next = *(void **)last;
+		mem_free(last);
+	}
+}
+
+static void test_slabs_of_a_heap_that_has_grown_ask(void **state)
+{
+	void *last;
+
+	(void)state;
+	mem_trim(0);
+	last = objects_take(NULL, 64, GROWN / 2);
+	assert_int_equal(nr_asking(), 0);
+	last = objects_take(last, 64, 2 * GROWN);
+	/* Pages for two refills are there before the zone has grown. */
+	if (hugepages_wanted())
+		assert_in_range(nr_asking(), GROWN / PAGEBLOCK_SIZE,
+				2 * GROWN / PAGEBLOCK_SIZE);
+	else
+		assert_int_equal(nr_asking(), 0);
+	heap_validate();
+	objects_drop(last);
+	mem_trim(0);
+	assert_int_equal(nr_asking(), 0);
+	heap_validate();
+}
+
+/* They need not touch all of their pages. */
+static void test_slabs_of_large_objects_do_not_ask(void **state)
+{
+	void *last;
+
+	(void)state;
+	mem_trim(0);
+	last = objects_take(NULL, 2 * PAGE_SIZE, 2 * GROWN);
+	assert_int_equal(nr_asking(), 0);
+	objects_drop(last);
+	mem_trim(0);
 }
 
 static void test_pages_ask_until_they_are_purged(void **state)
@@ -108,6 +165,8 @@ static void test_a_block_that_asked_grows(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_slabs_of_a_heap_that_has_grown_ask),
+		cmocka_unit_test(test_slabs_of_large_objects_do_not_ask),
 		cmocka_unit_test(test_pages_ask_until_they_are_purged),
 		cmocka_unit_test(test_large_blocks_that_are_written_ask),
 		cmocka_unit_test(

@@ -418,8 +418,8 @@ static void test_small_and_large_classes_prefer_other_pageblocks(void **state)
 		size_t size;
 		enum migratetype type;
 	} expected[] = {
-		{ 16, MIGRATE_RECLAIMABLE }, { 1024, MIGRATE_RECLAIMABLE },
-		{ 1280, MIGRATE_UNMOVABLE }, { 14336, MIGRATE_UNMOVABLE },
+		{ 16, MIGRATE_RECLAIMABLE }, { 4096, MIGRATE_RECLAIMABLE },
+		{ 5120, MIGRATE_UNMOVABLE }, { 14336, MIGRATE_UNMOVABLE },
 	};
 
 	(void)state;

@@ -5,6 +5,7 @@
 #include "world.h"
 
 #include "mm/hotplug.h"
+#include "mm/hugepage.h"
 #include "mm/vmscan.h"
 
 #include <setjmp.h>
@@ -369,6 +370,68 @@ static void test_dirty_memory_goes_in_exchange_for_new(void **state)
 	finish();
 }
 
+/* Blocks of 63 pages lie free and dirty where the kernel may have given huge
+ * pages. */
+static struct page *part[PAGEBLOCK_PAGES / 64];
+
+static struct section *free_parts(void)
+{
+	struct section *section;
+
+	zone->resident_high = SIZE_MAX;
+	zone->over_high = false;
+	for (size_t i = 0; i < array_size(part); i++) {
+		part[i] = alloc_pages(NULL, GFP_USER, 6);
+		assert_non_null(part[i]);
+	}
+	section = pfn_to_section(page_to_pfn(part[0]));
+	section->hugepages = UINT32_MAX;
+	for (size_t i = 0; i < array_size(part); i++)
+		free_pages_exact(NULL, part[i], 63);
+	assert_true(zone->nr_free_dirty >= array_size(part) * 63);
+	return section;
+}
+
+static void finish_parts(struct section *section)
+{
+	section->hugepages = 0;
+	for (size_t i = 0; i < array_size(part); i++)
+		free_pages_exact(NULL, part[i] + 63, 1);
+	finish();
+}
+
+static void test_parts_of_huge_pages_do_not_go_in_exchange(void **state)
+{
+	struct section *section = free_parts();
+	size_t dirty = zone->nr_free_dirty;
+
+	(void)state;
+	zone->resident_seen = zone_resident(zone);
+	zone->resident_high = zone_resident(zone) + 1;
+	free_clean_pages(alloc_pages(NULL, GFP_USER, 8), 256, 0);
+	assert_int_equal(zone->nr_free_dirty, dirty);
+	assert_int_equal(section->hugepages, UINT32_MAX);
+	finish_parts(section);
+}
+
+/* Slabs may be filling one: it stays until the zone has stopped to grow. */
+static void test_a_growing_zone_keeps_parts_of_huge_pages(void **state)
+{
+	struct section *section = free_parts();
+	size_t dirty = zone->nr_free_dirty;
+
+	(void)state;
+	zone->low_free_dirty = dirty;
+	zone->peak_used += HUGEPAGES_GROWN;
+	reclaim_tick(1000);
+	if (hugepages_wanted())
+		assert_int_equal(zone->nr_free_dirty, dirty);
+	reclaim_tick(reclaim_due_ms);
+	assert_true(zone->nr_free_dirty < dirty / 4);
+	zone->peak_used -= HUGEPAGES_GROWN;
+	finish_parts(section);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -396,6 +459,11 @@ int main(void)
 			test_much_resident_memory_makes_the_zone_look, fresh),
 		cmocka_unit_test_setup(
 			test_dirty_memory_goes_in_exchange_for_new, fresh),
+		cmocka_unit_test_setup(
+			test_parts_of_huge_pages_do_not_go_in_exchange,
+			fresh),
+		cmocka_unit_test_setup(
+			test_a_growing_zone_keeps_parts_of_huge_pages, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);
