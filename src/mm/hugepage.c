@@ -76,9 +76,10 @@ static void drop_in_section(struct section *section, size_t base, uint32_t bits)
 	}
 }
 
-void hugepages_drop(uint32_t pfn, size_t n)
+bool hugepages_drop(uint32_t pfn, size_t n)
 {
 	size_t end = pfn + n, next;
+	bool asked = false;
 
 	for (size_t at = pfn; at < end; at = next) {
 		struct section *section = pfn_to_section(at);
@@ -87,14 +88,32 @@ void hugepages_drop(uint32_t pfn, size_t n)
 
 		next = part_end(at, end);
 		bits &= pageblock_mask(at, next);
-		if (unlikely(bits))
-			drop_in_section(section, at & ~(SECTION_PAGES - 1),
-					bits);
+		if (likely(!bits))
+			continue;
+		drop_in_section(section, at & ~(SECTION_PAGES - 1), bits);
+		asked = true;
 	}
+	return asked;
+}
+
+/* Pages of [pfn, end) may be left of a huge page. */
+static void split_rest(size_t pfn, size_t end)
+{
+	if (pfn < end)
+		os_split_hugepage(pfn_to_address(pfn),
+				  (end - pfn) << PAGE_SHIFT);
 }
 
 bool pages_purge(uint32_t pfn, size_t n)
 {
-	hugepages_drop(pfn, n);
-	return os_purge(pfn_to_address(pfn), n << PAGE_SHIFT);
+	size_t end = pfn + n;
+	bool asked = hugepages_drop(pfn, n);
+
+	if (!os_purge(pfn_to_address(pfn), n << PAGE_SHIFT))
+		return false;
+	if (unlikely(asked)) {
+		split_rest(align_down(pfn, PAGEBLOCK_PAGES), pfn);
+		split_rest(end, align_up(end, PAGEBLOCK_PAGES));
+	}
+	return true;
 }

@@ -27,10 +27,10 @@ void hugepages_ask(uint32_t pfn, size_t n);
 /* The page's pageblock asks. */
 bool hugepages_asked(uint32_t pfn);
 
-/* None of the n pages asks any longer. */
-void hugepages_drop(uint32_t pfn, size_t n);
+/* None of the n pages asks any longer; true: some did. */
+bool hugepages_drop(uint32_t pfn, size_t n);
 
-/* As os_purge, of pages. */
+/* As os_purge, of pages. What is left of huge pages is small ones. */
 bool pages_purge(uint32_t pfn, size_t n);
 
 #endif

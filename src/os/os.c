@@ -129,6 +129,15 @@ bool os_hugepage(void *addr, size_t size, bool wanted)
 			 OS_REFUSED_HUGEPAGE);
 }
 
+void os_split_hugepage(void *addr, size_t size)
+{
+	int saved_errno = errno;
+
+	/* Where it is refused the kernel splits when memory is short. */
+	syscall(SYS_madvise, addr, size, MADV_COLD);
+	errno = saved_errno;
+}
+
 bool os_move(void *from, void *to, size_t size)
 {
 	int saved_errno = errno;

@@ -56,6 +56,11 @@ bool os_incore(const void *addr, size_t size, unsigned char *incore);
 /* Asks for huge pages, or for none. */
 bool os_hugepage(void *addr, size_t size, bool wanted);
 
+/* A huge page of which a part was purged counts as a whole until the kernel
+ * splits it; it does when one of the pages that are left is called cold. For
+ * a range of such pages, which keep their contents. */
+void os_split_hugepage(void *addr, size_t size);
+
 /* Moves `size` bytes of page tables from one committed place to another;
  * the source reads as zero afterwards. False: nothing was moved. */
 bool os_move(void *from, void *to, size_t size);

@@ -11,6 +11,8 @@
 #include "mm/hugepage.h"
 
 #include <setjmp.h>
+#include <stdio.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -116,6 +118,43 @@ static void test_pages_ask_until_they_are_purged(void **state)
 	heap_validate();
 }
 
+/* The machine's count of an event; 0: unknown. */
+static long vmstat(const char *name)
+{
+	FILE *file = fopen("/proc/vmstat", "r");
+	char line[128], key[64];
+	long value, found = 0;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%63s %ld", key, &value) == 2 &&
+		    !strcmp(key, name))
+			found = value;
+	if (file)
+		fclose(file);
+	return found;
+}
+
+static void test_a_huge_page_is_split_when_a_part_is_purged(void **state)
+{
+	char *p = mem_malloc(SIZE);
+	long given = vmstat("thp_fault_alloc"), split;
+
+	(void)state;
+	if (!hugepages_wanted() || madvise(p, PAGE_SIZE, MADV_COLD))
+		skip();
+	hugepages_ask(address_to_pfn(p), SIZE >> PAGE_SHIFT);
+	memset(p, 1, SIZE);
+	if (vmstat("thp_fault_alloc") == given)
+		skip();
+	split = vmstat("thp_split_page");
+	assert_true(pages_purge(address_to_pfn(p) + PAGEBLOCK_PAGES, 1));
+	/* Else it is as large as before to the machine. */
+	assert_true(vmstat("thp_split_page") > split);
+	mem_free(p);
+	mem_trim(0);
+	heap_validate();
+}
+
 static void test_large_blocks_that_are_written_ask(void **state)
 {
 	(void)state;
@@ -168,6 +207,8 @@ int main(void)
 		cmocka_unit_test(test_slabs_of_a_heap_that_has_grown_ask),
 		cmocka_unit_test(test_slabs_of_large_objects_do_not_ask),
 		cmocka_unit_test(test_pages_ask_until_they_are_purged),
+		cmocka_unit_test(
+			test_a_huge_page_is_split_when_a_part_is_purged),
 		cmocka_unit_test(test_large_blocks_that_are_written_ask),
 		cmocka_unit_test(
 			test_blocks_that_are_not_written_ask_no_more),
