@@ -53,6 +53,7 @@ struct zone_figures {
 	uint64_t nr_grown, nr_purged;	/* so far */
 	uint64_t nr_fallback;		/* blocks of another migrate type */
 	size_t nr_blocks;		/* free blocks of all orders */
+	size_t asking;			/* for huge pages, used and free */
 };
 
 /* A node with all zones whose memory lies on it. */

@@ -7,6 +7,7 @@
 #include "heaps.h"
 
 #include "malloc/huge.h"
+#include "malloc/introspect.h"
 #include "mm/hotplug.h"
 #include "mm/hugepage.h"
 
@@ -19,12 +20,16 @@
 #define SIZE	(9UL << 20)	/* bytes */
 #define GROWN	(HUGEPAGES_GROWN << PAGE_SHIFT)	/* bytes */
 
+/* Pageblocks. */
 static size_t nr_asking(void)
 {
+	struct zone_figures figures;
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < nr_online_sections; i++)
 		n += (size_t)__builtin_popcount(vm.sections[i].hugepages);
+	figures_of_zone(&figures, zones);
+	assert_int_equal(figures.asking, n * PAGEBLOCK_PAGES);
 	return n;
 }
 
