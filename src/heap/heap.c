@@ -125,18 +125,6 @@ static void bin_widen(struct heap *heap, struct bin *bin, size_t before)
 	bin->main_given += (uint16_t)got;
 }
 
-/* Lowest on top: what is allocated in a row lies in a row, upwards. Parsing
- * into trees takes a tenth less. */
-static void stack_reverse(void **object, size_t n)
-{
-	for (size_t i = 0; i < n / 2; i++) {
-		void *lower = object[i];
-
-		object[i] = object[n - 1 - i];
-		object[n - 1 - i] = lower;
-	}
-}
-
 /* How many objects to take of slabs: what a thread caches stays in proportion
  * to what it has. */
 static size_t bin_share(struct heap *heap, struct bin *bin)
@@ -173,7 +161,6 @@ static bool bin_refill(struct heap *heap, struct bin *bin)
 	}
 	n = heap_refill(heap, bin, main->object,
 			min(bin_share(heap, bin), (size_t)main->capacity));
-	stack_reverse(main->object, n);
 	bin_set_main(heap, bin, main, n);
 	bin_want_more(bin);
 	return n > 0;

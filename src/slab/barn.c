@@ -12,15 +12,18 @@ static void slab_set_taker(struct slab *slab, uint8_t heap)
 static size_t barn_take(struct barn *barn, uint8_t heap, void **out, size_t n)
 {
 	struct slab *slab;
-	size_t got = 0;
+	size_t got = 0, some;
 
 	while (got < n && (slab = partial_first(barn_partial(barn, heap)))) {
 		barn->nr_unused -= slab_is_unused(slab);
-		got += slab_take(slab, out + got, n - got);
+		some = min(n - got, (size_t)slab->nr_free);
+		got += slab_take(slab, out + n - got - some, some);
 		slab_set_taker(slab, heap);
 		if (slab_is_full(slab))
 			barn_unlink(barn, slab);
 	}
+	if (unlikely(got < n))
+		memmove(out, out + n - got, got * sizeof(*out));
 	barn_set_nr_taken(barn, barn->nr_taken + got);
 	return got;
 }
@@ -196,54 +199,58 @@ static struct barn *barn_switch(struct barn *locked, const struct slab *slab)
 	return locked;
 }
 
-/* How many in a row are the same: of pages of one slab. */
-static size_t same_words(const uint64_t *words, size_t n)
-{
-	size_t i = 1;
+/* Objects in a row that lie in one slab, up to where the next row begins. */
+struct row {
+	uint64_t word;		/* of their pages */
+	void **objects;
+};
 
-	while (i < n && words[i] == words[0])
-		i++;
-	return i;
+static void slab_fetch(const struct slab *slab)
+{
+	prefetch_to_write(slab);
+	prefetch_to_write(slab->free);
 }
 
-/* The words of the objects' pages. Objects that were freed far apart lie in as
- * many slabs: their descriptors are fetched all at once, not one after the
- * other. */
-static void objects_fetch_slabs(void **objects, uint64_t *words, size_t n)
+/* Objects that were freed far apart lie in as many slabs: the descriptors are
+ * fetched all at once, not one after the other. How many rows; behind them
+ * stands the end of the last. */
+static size_t objects_find_rows(void **objects, size_t n, struct row *rows)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct slab *slab;
+	struct row *row = rows;
+	uint64_t word = object_word(objects[0]), next;
 
-		words[i] = object_word(objects[i]);
-		if (i && words[i] == words[i - 1])
+	*row = (struct row){ word, objects };
+	slab_fetch(word_slab(word));
+	for (size_t i = 1; i < n; i++, word = next) {
+		next = object_word(objects[i]);
+		if (next == word)
 			continue;
-		slab = word_slab(words[i]);
-		prefetch_to_write(slab);
-		prefetch_to_write(slab->free);
+		*++row = (struct row){ next, objects + i };
+		slab_fetch(word_slab(next));
 	}
+	*++row = (struct row){ .objects = objects + n };
+	return (size_t)(row - rows);
 }
 
 /* As barn_flush. The barn whose lock is held then, in the place of another. */
 static struct barn *flush_some(struct barn *locked, void **objects, size_t n,
 			       struct list *dead)
 {
-	uint64_t words[SHEAF_MAX_OBJECTS];
-	size_t row, put;
+	struct row rows[SHEAF_MAX_OBJECTS + 1];
+	size_t nr_rows = objects_find_rows(objects, n, rows);
 
-	objects_fetch_slabs(objects, words, n);
-	for (size_t i = 0; i < n; i += row) {
-		struct slab *slab = word_slab(words[i]);
+	for (struct row *row = rows; row < rows + nr_rows; row++) {
+		struct slab *slab = word_slab(row->word);
+		size_t want = (size_t)(row[1].objects - row->objects), put = 0;
 
-		row = same_words(words + i, n - i);
-		put = 0;
-		if (likely(word_type(words[i]) == PAGE_SLAB)) {
+		if (likely(word_type(row->word) == PAGE_SLAB)) {
 			locked = barn_switch(locked, slab);
-			put = barn_put(locked, slab, objects + i, row, dead);
+			put = barn_put(locked, slab, row->objects, want, dead);
 		}
-		if (unlikely(put < row)) {
+		if (unlikely(put < want)) {
 			if (locked)
 				lock_release(&locked->lock);
-			fault_bad_pointer("free", objects[i + put]);
+			fault_bad_pointer("free", row->objects[put]);
 		}
 	}
 	return locked;

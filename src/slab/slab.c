@@ -148,23 +148,44 @@ static void slab_wake_first(struct slab *slab, size_t n)
 	}
 }
 
-size_t slab_take(struct slab *slab, void **out, size_t n)
+/* The first n of a slab that is unused: all in a row. */
+static void slab_take_row(struct slab *slab, void **out, size_t n)
+{
+	size_t size = size_classes[slab->class].size;
+	char *object = slab_base(slab);
+
+	for (size_t page = 0; page << PAGE_SHIFT < n * size; page++)
+		if (word_is_asleep(page_word(pfn_to_page(slab->pfn) + page)))
+			slab_wake_page(slab, page);
+	for (size_t i = n; i; i--, object += size)
+		out[i - 1] = object;
+	bitmap_clear_range(slab->free, 0, n);
+}
+
+static void slab_take_first(struct slab *slab, void **out, size_t n)
 {
 	size_t size = size_classes[slab->class].size;
 	char *first = slab_base(slab);
-	void **end;
+	void **end = out + n;
 
-	n = min(n, (size_t)slab->nr_free);
-	end = out + n;
 	if (slab->nr_asleep)
 		slab_wake_first(slab, n);
-	for (uint64_t *at = slab->free; out < end; at++, first += 64 * size) {
+	for (uint64_t *at = slab->free; end > out; at++, first += 64 * size) {
 		uint64_t word = *at;
 
-		for (; word && out < end; word &= word - 1)
-			*out++ = first + (size_t)__builtin_ctzl(word) * size;
+		for (; word && end > out; word &= word - 1)
+			*--end = first + (size_t)__builtin_ctzl(word) * size;
 		*at = word;
 	}
+}
+
+size_t slab_take(struct slab *slab, void **out, size_t n)
+{
+	n = min(n, (size_t)slab->nr_free);
+	if (slab_is_unused(slab))
+		slab_take_row(slab, out, n);
+	else
+		slab_take_first(slab, out, n);
 	slab->nr_free -= (uint16_t)n;
 	return n;
 }

@@ -43,6 +43,20 @@ static char *slab_start(const struct slab *slab)
 	return pfn_to_address(slab->pfn);
 }
 
+/* The lowest first. */
+static size_t take(struct slab *slab, void **out, size_t n)
+{
+	size_t got = slab_take(slab, out, n);
+
+	for (size_t i = 0; i < got / 2; i++) {
+		void *p = out[i];
+
+		out[i] = out[got - 1 - i];
+		out[got - 1 - i] = p;
+	}
+	return got;
+}
+
 /* As malloc does. */
 static void use(size_t from, size_t to, size_t size)
 {
@@ -83,7 +97,7 @@ static void test_each_class_has_slabs_that_all_objects_fit(void **state)
 		struct slab *slab = create(class);
 		size_t size = size_classes[class].size, n;
 
-		n = slab_take(slab, objects, array_size(objects));
+		n = take(slab, objects, array_size(objects));
 		assert_int_equal(n, size_classes[class].nr_objects);
 		assert_true(n * size <= slab_size(slab));
 		assert_true(slab_is_full(slab));
@@ -93,7 +107,7 @@ static void test_each_class_has_slabs_that_all_objects_fit(void **state)
 			assert_true(slab_is_object(class, objects[i]));
 		}
 		use(0, n, size);
-		assert_int_equal(slab_take(slab, objects + n, 1), 0);
+		assert_int_equal(take(slab, objects + n, 1), 0);
 		slab_validate(slab);
 		unuse(slab, 0, n);
 		destroy(slab);
@@ -105,7 +119,7 @@ static void test_every_page_s_word_names_the_slab(void **state)
 	struct slab *slab = create(20);
 	uint32_t pages = 1U << size_classes[20].slab_order;
 	uint32_t end = slab->pfn + pages;
-	size_t n = slab_take(slab, objects, SLAB_MAX_OBJECTS);
+	size_t n = take(slab, objects, SLAB_MAX_OBJECTS);
 
 	(void)state;
 	assert_int_equal(slab->pfn % pages, 0);
@@ -130,7 +144,7 @@ static void test_a_slab_serves_from_its_start(void **state)
 	size_t size = size_classes[4].size;
 
 	(void)state;
-	assert_int_equal(slab_take(slab, objects, 5), 5);
+	assert_int_equal(take(slab, objects, 5), 5);
 	for (size_t i = 0; i < 5; i++)
 		assert_ptr_equal(objects[i], slab_start(slab) + i * size);
 	assert_int_equal(slab->nr_free, slab->nr_objects - 5);
@@ -138,7 +152,7 @@ static void test_a_slab_serves_from_its_start(void **state)
 	slab_validate(slab);
 	unuse(slab, 1, 3);
 	/* What was freed comes before what is untouched. */
-	assert_int_equal(slab_take(slab, objects + 1, 4), 4);
+	assert_int_equal(take(slab, objects + 1, 4), 4);
 	assert_ptr_equal(objects[2], slab_start(slab) + 2 * size);
 	assert_ptr_equal(objects[4], slab_start(slab) + 6 * size);
 	objects[3] = slab_start(slab) + 3 * size;
@@ -149,15 +163,34 @@ static void test_a_slab_serves_from_its_start(void **state)
 	destroy(slab);
 }
 
+/* A new one, and one that is partly in use. */
+static void test_the_lowest_object_comes_last(void **state)
+{
+	struct slab *slab = create(4);
+	size_t size = size_classes[4].size;
+	void *out[8];
+
+	(void)state;
+	assert_int_equal(slab_take(slab, out, 4), 4);
+	assert_int_equal(slab_take(slab, out + 4, 4), 4);
+	for (size_t i = 0; i < 4; i++) {
+		assert_ptr_equal(out[3 - i], slab_start(slab) + i * size);
+		assert_ptr_equal(out[7 - i], slab_start(slab) + (4 + i) * size);
+	}
+	assert_true(object_has_key(out[0]) && object_has_key(out[7]));
+	assert_int_equal(slab_put(slab, out, 8), 8);
+	destroy(slab);
+}
+
 static void test_each_object_that_is_taken_has_its_key(void **state)
 {
 	struct slab *slab = create(7);
-	size_t n = slab_take(slab, objects, 20);
+	size_t n = take(slab, objects, 20);
 
 	(void)state;
 	use(0, n, size_classes[7].size);
 	unuse(slab, 0, n);
-	assert_int_equal(slab_take(slab, objects, 30), 30);
+	assert_int_equal(take(slab, objects, 30), 30);
 	use(0, 30, size_classes[7].size);
 	for (size_t i = 1; i < 30; i++)
 		assert_int_not_equal(object_key(objects[i]),
@@ -178,7 +211,7 @@ static void test_no_object_is_handed_out_twice(void **state)
 		size_t want = world_below(&seed, 9), i, got;
 		void *p[8];
 
-		got = slab_take(slab, p, min(want, 8UL));
+		got = take(slab, p, min(want, 8UL));
 		while (got--) {
 			i = (size_t)((char *)p[got] - slab_start(slab)) / size;
 			assert_true(i < n && !used[i]);
@@ -210,7 +243,7 @@ static void test_an_object_put_twice_is_refused(void **state)
 	struct slab *slab = create(5);
 
 	(void)state;
-	assert_int_equal(slab_take(slab, objects, 3), 3);
+	assert_int_equal(take(slab, objects, 3), 3);
 	unuse(slab, 1, 2);
 	assert_false(put_one(slab, objects[1]));
 	assert_int_equal(slab->nr_free, slab->nr_objects - 2);
@@ -227,7 +260,7 @@ static void test_an_object_that_was_never_taken_is_refused(void **state)
 	size_t size = size_classes[5].size;
 
 	(void)state;
-	assert_int_equal(slab_take(slab, objects, 3), 3);
+	assert_int_equal(take(slab, objects, 3), 3);
 	assert_false(put_one(slab, slab_start(slab) + 3 * size));
 	assert_false(put_one(slab, slab_start(slab) + slab_size(slab) - 1));
 	assert_int_equal(slab->nr_free, slab->nr_objects - 3);
@@ -279,7 +312,7 @@ static void sweep_with_used(unsigned int class, size_t from, size_t to)
 {
 	struct slab *slab = create(class);
 	size_t size = size_classes[class].size;
-	size_t n = slab_take(slab, objects, SLAB_MAX_OBJECTS);
+	size_t n = take(slab, objects, SLAB_MAX_OBJECTS);
 	/* Without those behind the last object. */
 	size_t pages = align_up(n * size, PAGE_SIZE) >> PAGE_SHIFT;
 	size_t first = from * size >> PAGE_SHIFT;
@@ -302,7 +335,7 @@ static void sweep_with_used(unsigned int class, size_t from, size_t to)
 
 	/* Objects come back with their keys, and each just once. */
 	unuse(slab, from, to);
-	assert_int_equal(slab_take(slab, objects, SLAB_MAX_OBJECTS), n);
+	assert_int_equal(take(slab, objects, SLAB_MAX_OBJECTS), n);
 	assert_int_equal(asleep(slab), slab_pages(slab) - pages);
 	use(0, n, size);
 	unuse(slab, 0, n);
@@ -327,7 +360,7 @@ static void test_waking_a_page_restores_the_keys_on_it_alone(void **state)
 	/* Four pages, whose objects cross from one to the next. */
 	unsigned int class = size_class_of(320);
 	struct slab *slab = create(class);
-	size_t n = slab_take(slab, objects, SLAB_MAX_OBJECTS), before;
+	size_t n = take(slab, objects, SLAB_MAX_OBJECTS), before;
 	void *p;
 
 	(void)state;
@@ -335,7 +368,7 @@ static void test_waking_a_page_restores_the_keys_on_it_alone(void **state)
 	unuse(slab, 0, n - 1);
 	before = sweep(slab);
 	assert_true(before >= 2);
-	assert_int_equal(slab_take(slab, &p, 1), 1);
+	assert_int_equal(take(slab, &p, 1), 1);
 	assert_ptr_equal(p, objects[0]);
 	assert_true(object_has_key(p));
 	assert_int_equal(slab->nr_asleep, before - 1);
@@ -352,7 +385,7 @@ static void test_an_object_over_two_pages_wakes_both(void **state)
 {
 	unsigned int class = size_class_of(320);
 	struct slab *slab = create(class);
-	size_t n = slab_take(slab, objects, SLAB_MAX_OBJECTS);
+	size_t n = take(slab, objects, SLAB_MAX_OBJECTS);
 	size_t crossing = PAGE_SIZE / 320, all;
 	void *out[SLAB_MAX_OBJECTS];
 
@@ -361,7 +394,7 @@ static void test_an_object_over_two_pages_wakes_both(void **state)
 	unuse(slab, 0, n - 1);
 	all = sweep(slab);
 	/* Up to and with the one that crosses into the second page. */
-	assert_int_equal(slab_take(slab, out, crossing + 1), crossing + 1);
+	assert_int_equal(take(slab, out, crossing + 1), crossing + 1);
 	assert_ptr_equal(out[crossing], objects[crossing]);
 	assert_int_equal(slab->nr_asleep, all - 2);
 	slab_validate(slab);
@@ -380,9 +413,9 @@ static void test_a_page_is_touched_when_it_is_first_needed(void **state)
 
 	(void)state;
 	assert_int_equal(slab->nr_asleep, pages);
-	assert_int_equal(slab_take(slab, objects, n), n);
+	assert_int_equal(take(slab, objects, n), n);
 	assert_int_equal(slab->nr_asleep, pages - 1);
-	assert_int_equal(slab_take(slab, objects + n, 1), 1);
+	assert_int_equal(take(slab, objects + n, 1), 1);
 	assert_int_equal(slab->nr_asleep, pages - 2);
 	slab_validate(slab);
 	unuse(slab, 0, n + 1);
@@ -403,7 +436,7 @@ static void test_the_sweep_purges_pages_that_were_never_needed(void **state)
 	free_pages(&pcp, page, order);
 	slab = create(class);
 	assert_int_equal(slab->pfn, page_to_pfn(page));
-	assert_int_equal(slab_take(slab, objects, 1), 1);
+	assert_int_equal(take(slab, objects, 1), 1);
 	use(0, 1, 512);
 	sweep(slab);
 	assert_int_equal(resident(slab), 1);
@@ -437,7 +470,7 @@ static void lose_a_key(void)
 {
 	struct slab *slab = create(3);
 
-	CHECK(slab_take(slab, objects, 2) == 2);
+	CHECK(take(slab, objects, 2) == 2);
 	*(uint64_t *)objects[0] = 1;
 	CHECK(put_one(slab, objects[0]));
 	slab_validate(slab);
@@ -447,7 +480,7 @@ static void miscount(void)
 {
 	struct slab *slab = create(3);
 
-	CHECK(slab_take(slab, objects, 2) == 2);
+	CHECK(take(slab, objects, 2) == 2);
 	slab->nr_free++;
 	slab_validate(slab);
 }
@@ -468,6 +501,7 @@ int main(void)
 			test_each_class_has_slabs_that_all_objects_fit),
 		cmocka_unit_test(test_every_page_s_word_names_the_slab),
 		cmocka_unit_test(test_a_slab_serves_from_its_start),
+		cmocka_unit_test(test_the_lowest_object_comes_last),
 		cmocka_unit_test(test_each_object_that_is_taken_has_its_key),
 		cmocka_unit_test(test_no_object_is_handed_out_twice),
 		cmocka_unit_test(test_an_object_put_twice_is_refused),
