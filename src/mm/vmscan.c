@@ -17,7 +17,7 @@
 #define EXCHANGE_KEEP_SMALL	4096	/* pages, at most, of blocks that are no
 					 * huge pages */
 
-#define EXCHANGE_LOOK		16	/* blocks of a list, for one that may go */
+#define PURGE_LOOK		16	/* blocks of a list, for one that may go */
 
 /* Free dirty pages that the clock leaves for the next request. */
 #define PURGE_TICK_KEEP		32
@@ -61,7 +61,7 @@ static uint32_t first_dirty_block(const struct free_list *list,
 {
 	uint32_t pfn = list->first;
 
-	for (int i = 0; i < EXCHANGE_LOOK && pfn &&
+	for (int i = 0; i < PURGE_LOOK && pfn &&
 	     dirty_any(pfn, 1UL << order); i++) {
 		if (purge_may_take(purge, pfn, order))
 			return pfn;
