@@ -7,7 +7,6 @@
  * 2. A difference of two counters that moved meanwhile is 0 at least.
  */
 #include "malloc/introspect.h"
-#include "base/bitmap.h"
 #include "base/print.h"
 #include "mm/hotplug.h"
 #include "mm/vmscan.h"
@@ -97,23 +96,8 @@ static void gather_sums(struct figures *figures)
 			      figures->huge.live_bytes;
 }
 
-static size_t zone_asking(const struct zone *zone)
-{
-	size_t n = 0;
-
-	lock_acquire(&hotplug_lock);
-	for (uint32_t i = 0; i < nr_online_sections; i++)
-		if (vm.sections[i].zone == zone)
-			n += bitmap_count_word(__atomic_load_n(
-				&vm.sections[i].hugepages, __ATOMIC_RELAXED));
-	lock_release(&hotplug_lock);
-	return n << PAGEBLOCK_ORDER;
-}
-
 void figures_of_zone(struct zone_figures *figures, struct zone *zone)
 {
-	size_t asking = zone_asking(zone);
-
 	lock_acquire(&zone->lock);
 	*figures = (struct zone_figures){
 		.managed = zone->managed,
@@ -125,7 +109,7 @@ void figures_of_zone(struct zone_figures *figures, struct zone *zone)
 		.nr_grown = zone->nr_grown,
 		.nr_purged = zone->nr_purged,
 		.nr_fallback = zone->nr_fallback,
-		.asking = asking,
+		.asking = __atomic_load_n(&zone->nr_asking, __ATOMIC_RELAXED),
 	};
 	for (unsigned int order = 0; order < NR_PAGE_ORDERS; order++)
 		figures->nr_blocks += zone->free_area[order].nr_free;

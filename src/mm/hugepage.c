@@ -1,4 +1,5 @@
 #include "mm/hugepage.h"
+#include "base/bitmap.h"
 #include "base/options.h"
 #include "os/os.h"
 
@@ -42,6 +43,20 @@ static size_t part_end(size_t pfn, size_t end)
 	return min(end, (pfn | (SECTION_PAGES - 1)) + 1);
 }
 
+static size_t pages_of(uint32_t pageblocks)
+{
+	return bitmap_count_word(pageblocks) << PAGEBLOCK_ORDER;
+}
+
+static void ask_in_section(struct section *section, uint32_t bits)
+{
+	uint32_t before = __atomic_fetch_or(&section->hugepages, bits,
+					    __ATOMIC_RELAXED);
+
+	__atomic_fetch_add(&section->zone->nr_asking, pages_of(bits & ~before),
+			   __ATOMIC_RELAXED);
+}
+
 void hugepages_ask(uint32_t pfn, size_t n)
 {
 	size_t end = pfn + n;
@@ -49,9 +64,8 @@ void hugepages_ask(uint32_t pfn, size_t n)
 	if (!os_hugepage(pfn_to_address(pfn), n << PAGE_SHIFT, true))
 		return;
 	for (size_t at = pfn; at < end; at = part_end(at, end))
-		__atomic_fetch_or(&pfn_to_section(at)->hugepages,
-				  pageblock_mask(at, part_end(at, end)),
-				  __ATOMIC_RELAXED);
+		ask_in_section(pfn_to_section(at),
+			       pageblock_mask(at, part_end(at, end)));
 }
 
 bool hugepages_asked(uint32_t pfn)
@@ -63,7 +77,11 @@ bool hugepages_asked(uint32_t pfn)
 
 static void drop_in_section(struct section *section, size_t base, uint32_t bits)
 {
-	__atomic_fetch_and(&section->hugepages, ~bits, __ATOMIC_RELAXED);
+	uint32_t before = __atomic_fetch_and(&section->hugepages, ~bits,
+					     __ATOMIC_RELAXED);
+
+	__atomic_fetch_sub(&section->zone->nr_asking, pages_of(before & bits),
+			   __ATOMIC_RELAXED);
 	while (bits) {
 		unsigned int first = (unsigned int)__builtin_ctz(bits), n = 1;
 

@@ -137,6 +137,9 @@ struct zone {
 	const char *name;
 	size_t limit;		/* pages handed out at most, of the user's */
 
+	size_t nr_asking;	/* pages of pageblocks that ask for huge pages;
+				 * atomic */
+
 	/* atomic: see zone_is_full */
 	size_t watch_used;	/* pages; for more the system is asked first */
 	uint64_t pressed_until_ms;	/* it had too little */

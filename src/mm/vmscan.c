@@ -21,6 +21,8 @@
 
 /* Free dirty pages that the clock leaves for the next request. */
 #define PURGE_TICK_KEEP		32
+#define PURGE_TICK_PARTS	8	/* and an 8th of what asks for huge pages,
+					 * in parts of these */
 
 static struct shrinker *shrinkers;
 static struct lock reclaim_lock = LOCK_INITIALIZER(LOCK_RECLAIM);
@@ -213,7 +215,15 @@ static size_t zone_unneeded(struct zone *zone)
 	return dirty - min(keep, dirty);
 }
 
-/* Parts of huge pages go last, and single pages. */
+/* Parts of huge pages go last, and a few stay: few are free of a heap that has
+ * grown and stays, and each would cost a huge page. */
+static size_t zone_parts_kept(const struct zone *zone)
+{
+	return __atomic_load_n(&zone->nr_asking, __ATOMIC_RELAXED) /
+	       PURGE_TICK_PARTS;
+}
+
+/* So do single pages. */
 static void zone_reclaim(struct zone *zone)
 {
 	struct purge purge = {
@@ -224,6 +234,7 @@ static void zone_reclaim(struct zone *zone)
 	size_t left = zone_unneeded(zone);
 
 	left -= min(left, purge_blocks(zone, left, purge));
+	left -= min(left, zone_parts_kept(zone));
 	purge.whole = false;
 	left -= min(left, purge_blocks(zone, left, purge));
 	zone_purge(zone, min(left, (size_t)PURGE_TICK_SINGLES), 0);

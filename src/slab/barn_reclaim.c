@@ -2,10 +2,12 @@
  * barn_reclaim - a barn gives back what lies unused: full sheaves, slabs, and
  * pages of slabs that are partly in use.
  */
+#include "mm/hugepage.h"
 #include "os/os.h"
 #include "slab/barn_list.h"
 
 #define SWEEP_BATCH	64	/* slabs swept between two holds of the lock */
+#define SPLIT_FREE_SHARE	4	/* a 4th of the objects is worth huge pages */
 
 static void barn_detach_unused(struct barn *barn, struct list *dead)
 {
@@ -17,12 +19,23 @@ static void barn_detach_unused(struct barn *barn, struct list *dead)
 	}
 }
 
+/* A quarter of the barn's objects is free, or the kernel has given no huge page
+ * there, which it would have to split. */
+static bool slab_may_split(const struct barn *barn, const struct slab *slab)
+{
+	size_t nr_objects = barn->nr_slabs * slab->nr_objects;
+
+	return !hugepages_asked(slab->pfn) ||
+	       barn->nr_taken < nr_objects - nr_objects / SPLIT_FREE_SHARE;
+}
+
 /* Worth a look: it could give back a page, and lay still since the last
  * time. */
 static bool slab_wants_sweep(struct barn *barn, struct slab *slab, bool all)
 {
 	size_t bytes = (size_t)slab->nr_free * size_classes[slab->class].size;
-	bool still = all || slab->seen_free == slab->nr_free;
+	bool still = all || (slab->seen_free == slab->nr_free &&
+			     slab_may_split(barn, slab));
 
 	slab->sweep = barn->sweep;
 	slab->seen_free = slab->nr_free;

@@ -67,6 +67,37 @@ static void test_the_idle_sweep_takes_what_did_not_change(void **state)
 	finish();
 }
 
+/* Where the kernel may have given a huge page: it is not split for a few
+ * objects, but when a quarter of the barn's is free. */
+static void test_a_huge_page_is_not_split_for_a_few_objects(void **state)
+{
+	struct barn *barn = barn_for(512);
+	size_t n = size_classes[barn->class].nr_objects, before;
+	struct section *section;
+
+	(void)state;
+	refill(barn, 0, 8 * n);
+	section = world_ask_hugepages(address_to_pfn(objects[0]), 1);
+	flush(0, n / 2);
+	before = resident();
+	for (int i = 0; i < 3; i++)
+		barn_shrink_all(RECLAIM_IDLE);
+	assert_int_equal(resident(), before);
+	assert_int_not_equal(section->hugepages, 0);
+	for (size_t i = 1; i < 4; i++)
+		flush(i * n + 1, (i + 1) * n);
+	for (int i = 0; i < 3; i++)
+		barn_shrink_all(RECLAIM_IDLE);
+	assert_true(resident() < before);
+	assert_int_equal(section->hugepages, 0);
+	flush(n / 2, n + 1);
+	flush(2 * n, 2 * n + 1);
+	flush(3 * n, 3 * n + 1);
+	flush(4 * n, 8 * n);
+	world_drop_hugepages(section);
+	finish();
+}
+
 static void test_reclaim_of_caches_empties_full_sheaves(void **state)
 {
 	struct barn *barn = busy_barn_for(128);
@@ -94,6 +125,8 @@ int main(void)
 		cmocka_unit_test(test_the_sweep_frees_pages_of_slabs_in_use),
 		cmocka_unit_test(
 			test_the_idle_sweep_takes_what_did_not_change),
+		cmocka_unit_test(
+			test_a_huge_page_is_not_split_for_a_few_objects),
 		cmocka_unit_test(test_reclaim_of_caches_empties_full_sheaves),
 	};
 

@@ -47,6 +47,26 @@ static inline size_t world_used(void)
 	return zone_used(world_zone());
 }
 
+/* As if the pageblocks under n pages, all of one section, had asked for huge
+ * pages, whatever the system gives. */
+static inline struct section *world_ask_hugepages(uint32_t pfn, size_t n)
+{
+	struct section *section = pfn_to_section(pfn);
+	size_t end = ((pfn + n - 1) >> PAGEBLOCK_ORDER) + 1;
+
+	for (size_t i = pfn >> PAGEBLOCK_ORDER; i < end; i++) {
+		section->hugepages |= 1U << (i & (SECTION_PAGEBLOCKS - 1));
+		section->zone->nr_asking += PAGEBLOCK_PAGES;
+	}
+	return section;
+}
+
+static inline void world_drop_hugepages(struct section *section)
+{
+	section->zone->nr_asking = 0;
+	section->hugepages = 0;
+}
+
 /* A generator of numbers that look random; the same seed gives the same. */
 static inline uint64_t world_random(uint64_t *state)
 {
