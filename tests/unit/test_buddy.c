@@ -1,88 +1,7 @@
 /*
- * test_buddy - splitting and merging, migrate types, dirty memory first.
- *
- * 1. Each test starts with a zone whose sections are online and all of whose
- *    pages are taken; what it frees is all that is free.
- * 2. The zone lock is held throughout: nobody else is there.
+ * test_buddy - splitting and merging, dirty memory first.
  */
-#include "world.h"
-
-#include "mm/buddy.h"
-#include "mm/hotplug.h"
-
-#include <setjmp.h>
-
-#include <cmocka.h>
-
-/* The first pages of whole sections. */
-#define A	((uint32_t)SECTION_PAGES)
-#define B	((uint32_t)(2 * SECTION_PAGES))
-
-/* The window's last section has three pageblocks. */
-#define LAST	((uint32_t)(3 * SECTION_PAGES))
-#define LAST_N	(3 * PAGEBLOCK_PAGES)
-
-static struct zone *zone;
-
-static int start(void **state)
-{
-	(void)state;
-	world_start(3 * SECTION_SIZE + (LAST_N << PAGE_SHIFT));
-	zone = world_zone();
-	assert_true(zone_grow(zone, 0, MIGRATE_MOVABLE));
-	assert_true(section_grow_at(zone, vm.sections[0].online,
-				    SECTION_PAGES - vm.sections[0].online));
-	assert_true(section_grow_at(zone, A, SECTION_PAGES));
-	assert_true(section_grow_at(zone, B, SECTION_PAGES));
-	assert_true(section_grow_at(zone, LAST, LAST_N));
-	assert_true(zone->managed > vm.nr_pages - 2 * PAGEBLOCK_PAGES);
-	lock_acquire(&zone->lock);
-	return 0;
-}
-
-static int take_everything(void **state)
-{
-	(void)state;
-	for (unsigned int k = 0; k < NR_PAGE_ORDERS; k++)
-		for (int type = 0; type < NR_MIGRATETYPES; type++)
-			while (zone->free_area[k].list[type].first)
-				buddy_take(zone, zone->free_area[k]
-						 .list[type].first);
-	assert_int_equal(zone->nr_free, 0);
-	assert_int_equal(zone->nr_free_dirty, 0);
-	for (uint32_t i = 0; i < vm.nr_sections; i++)
-		memset(vm.sections[i].migratetype, MIGRATE_MOVABLE,
-		       SECTION_PAGEBLOCKS);
-	dirty_clear(0, vm.nr_pages);
-	zone->low_free_dirty = 0;
-	return 0;
-}
-
-static uint32_t alloc(unsigned int order, enum migratetype type)
-{
-	return buddy_alloc(zone, order, type, false);
-}
-
-static size_t blocks(unsigned int order)
-{
-	return zone->free_area[order].nr_free;
-}
-
-static size_t all_blocks(void)
-{
-	size_t n = 0;
-
-	for (unsigned int k = 0; k < NR_PAGE_ORDERS; k++)
-		n += blocks(k);
-	return n;
-}
-
-static bool is_block(uint32_t pfn, unsigned int order)
-{
-	uint64_t word = page_word(pfn_to_page(pfn));
-
-	return word_type(word) == PAGE_BUDDY && word_order(word) == order;
-}
+#include "buddies.h"
 
 static void test_an_empty_zone_has_nothing_to_give(void **state)
 {
@@ -305,131 +224,6 @@ static void test_the_first_block_of_a_clean_pageblock_opens_it(void **state)
 	assert_false(buddy_opens_pageblock(A, 3));
 	buddy_validate(zone);
 }
-
-static void test_a_type_is_served_from_its_own_blocks(void **state)
-{
-	uint32_t block[MIGRATE_PCPTYPES];
-
-	(void)state;
-	for (int i = 0; i < MIGRATE_PCPTYPES; i++) {
-		/* Pageblocks that are no buddies. */
-		block[i] = A + (uint32_t)(2 * i) * PAGEBLOCK_PAGES;
-		pageblock_set_migratetype(block[i], (enum migratetype)i);
-		buddy_free(zone, block[i], PAGEBLOCK_PAGES);
-	}
-	zone->nr_fallback = 0;
-	for (int i = 0; i < MIGRATE_PCPTYPES; i++) {
-		uint32_t pfn = alloc(0, (enum migratetype)i);
-
-		assert_int_equal(align_down(pfn, PAGEBLOCK_PAGES), block[i]);
-		assert_int_equal(pageblock_migratetype(pfn), i);
-	}
-	assert_int_equal(zone->nr_fallback, 0);
-	buddy_validate(zone);
-}
-
-static void test_fallback_takes_the_largest_block(void **state)
-{
-	(void)state;
-	buddy_free(zone, A, 8);
-	buddy_free(zone, A + 64, 64);
-	buddy_free(zone, A + 256, 16);
-	assert_int_equal(alloc(0, MIGRATE_UNMOVABLE), A + 64);
-	assert_int_equal(zone->nr_free, 8 + 63 + 16);
-	buddy_validate(zone);
-}
-
-static void test_fallback_robs_the_type_that_it_hurts_least(void **state)
-{
-	static const enum migratetype first[MIGRATE_PCPTYPES] = {
-		[MIGRATE_UNMOVABLE] = MIGRATE_RECLAIMABLE,
-		[MIGRATE_RECLAIMABLE] = MIGRATE_UNMOVABLE,
-		[MIGRATE_MOVABLE] = MIGRATE_RECLAIMABLE,
-	};
-
-	(void)state;
-	for (int type = 0; type < MIGRATE_PCPTYPES; type++) {
-		for (int i = 0; i < MIGRATE_PCPTYPES; i++) {
-			uint32_t pfn = A + (uint32_t)i * PAGEBLOCK_PAGES;
-
-			pageblock_set_migratetype(pfn, (enum migratetype)i);
-			if (i != type)
-				buddy_free(zone, pfn, 16);
-		}
-		assert_int_equal(alloc(2, (enum migratetype)type),
-				 A + first[type] * PAGEBLOCK_PAGES);
-		buddy_validate(zone);
-		take_everything(state);
-	}
-}
-
-static void test_fallback_claims_a_pageblock_that_is_half_free(void **state)
-{
-	uint64_t before = zone->nr_fallback;
-	uint32_t pfn;
-
-	(void)state;
-	buddy_free(zone, A, 1);
-	buddy_free(zone, A + 2, 2);
-	buddy_free(zone, A + 256, 253);
-	pfn = alloc(0, MIGRATE_UNMOVABLE);
-	assert_int_equal(zone->nr_fallback, before + 1);
-	assert_int_equal(pageblock_migratetype(A), MIGRATE_UNMOVABLE);
-	assert_in_range(pfn, A, A + PAGEBLOCK_PAGES - 1);
-	assert_int_equal(zone->nr_free, 255);
-	/* All that is left is of the type now: no more fallback. */
-	for (size_t i = 0; i < 255; i++)
-		assert_int_not_equal(alloc(0, MIGRATE_UNMOVABLE), 0);
-	assert_int_equal(zone->nr_fallback, before + 1);
-	buddy_validate(zone);
-}
-
-static void test_fallback_only_borrows_from_a_fuller_pageblock(void **state)
-{
-	(void)state;
-	buddy_free(zone, A, 128);
-	buddy_free(zone, A + 256, 127);
-	assert_int_equal(alloc(7, MIGRATE_UNMOVABLE), A);
-	assert_int_equal(pageblock_migratetype(A), MIGRATE_MOVABLE);
-	for (unsigned int k = 0; k < NR_PAGE_ORDERS; k++)
-		assert_int_equal(zone->free_area[k]
-				 .list[MIGRATE_UNMOVABLE].first, 0);
-	/* It comes back to the pageblock's own type. */
-	buddy_free(zone, A, 128);
-	assert_int_equal(zone->free_area[7].list[MIGRATE_MOVABLE].first, A);
-	buddy_validate(zone);
-}
-
-static void test_fallback_claims_all_pageblocks_of_a_large_block(void **state)
-{
-	(void)state;
-	buddy_free(zone, A, 4 * PAGEBLOCK_PAGES);
-	assert_int_equal(alloc(0, MIGRATE_RECLAIMABLE), A);
-	for (uint32_t i = 0; i < 4; i++)
-		assert_int_equal(pageblock_migratetype(A + i *
-						       PAGEBLOCK_PAGES),
-				 MIGRATE_RECLAIMABLE);
-	assert_int_equal(pageblock_migratetype(A + 4 * PAGEBLOCK_PAGES),
-			 MIGRATE_MOVABLE);
-	buddy_validate(zone);
-}
-
-static void test_a_merged_block_has_one_type(void **state)
-{
-	uint32_t second = A + PAGEBLOCK_PAGES;
-
-	(void)state;
-	pageblock_set_migratetype(A, MIGRATE_UNMOVABLE);
-	pageblock_set_migratetype(second, MIGRATE_RECLAIMABLE);
-	buddy_free(zone, second, PAGEBLOCK_PAGES);
-	assert_int_equal(pageblock_migratetype(second), MIGRATE_RECLAIMABLE);
-	buddy_free(zone, A, PAGEBLOCK_PAGES);
-	assert_true(is_block(A, PAGEBLOCK_ORDER + 1));
-	assert_int_equal(pageblock_migratetype(A), MIGRATE_UNMOVABLE);
-	assert_int_equal(pageblock_migratetype(second), MIGRATE_UNMOVABLE);
-	buddy_validate(zone);
-}
-
 static void test_take_removes_just_that_block(void **state)
 {
 	(void)state;
@@ -492,8 +286,6 @@ static void test_validate_notices_what_is_broken(void **state)
 	buddy_validate(zone);
 }
 
-#define TEST(name) cmocka_unit_test_setup(name, take_everything)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -511,13 +303,6 @@ int main(void)
 		TEST(test_cold_requests_get_clean_blocks),
 		TEST(test_dirty_pages_are_counted),
 		TEST(test_the_first_block_of_a_clean_pageblock_opens_it),
-		TEST(test_a_type_is_served_from_its_own_blocks),
-		TEST(test_fallback_takes_the_largest_block),
-		TEST(test_fallback_robs_the_type_that_it_hurts_least),
-		TEST(test_fallback_claims_a_pageblock_that_is_half_free),
-		TEST(test_fallback_only_borrows_from_a_fuller_pageblock),
-		TEST(test_fallback_claims_all_pageblocks_of_a_large_block),
-		TEST(test_a_merged_block_has_one_type),
 		TEST(test_take_removes_just_that_block),
 		TEST(test_a_section_is_taken_whole),
 		TEST(test_validate_notices_what_is_broken),
