@@ -275,13 +275,6 @@ void barn_flush(struct pcp *pcp, void **objects, size_t n)
 #define SPARSE_MIN_BYTES	(256UL << 10)
 #define SPARSE_SHARE		8
 
-/* Of its slabs. A hint. */
-static size_t barn_nr_objects(const struct barn *barn)
-{
-	return __atomic_load_n(&barn->nr_slabs, __ATOMIC_RELAXED) *
-	       size_classes[barn->class].nr_objects;
-}
-
 bool barn_is_sparse(const struct barn *barn)
 {
 	size_t taken = __atomic_load_n(&barn->nr_taken, __ATOMIC_RELAXED);

@@ -67,6 +67,13 @@ static inline void barn_set_nr_taken(struct barn *barn, size_t n)
 	__atomic_store_n(&barn->nr_taken, n, __ATOMIC_RELAXED);
 }
 
+/* Of its slabs, taken or not. Without the lock a hint. */
+static inline size_t barn_nr_objects(const struct barn *barn)
+{
+	return __atomic_load_n(&barn->nr_slabs, __ATOMIC_RELAXED) *
+	       size_classes[barn->class].nr_objects;
+}
+
 /* A partial slab is the barn's no longer. */
 static inline void barn_remove(struct barn *barn, struct slab *slab)
 {

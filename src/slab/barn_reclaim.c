@@ -23,7 +23,7 @@ static void barn_detach_unused(struct barn *barn, struct list *dead)
  * there, which it would have to split. */
 static bool slab_may_split(const struct barn *barn, const struct slab *slab)
 {
-	size_t nr_objects = barn->nr_slabs * slab->nr_objects;
+	size_t nr_objects = barn_nr_objects(barn);
 
 	return !hugepages_asked(slab->pfn) ||
 	       barn->nr_taken < nr_objects - nr_objects / SPLIT_FREE_SHARE;

@@ -118,13 +118,13 @@ static void slab_wake_page(struct slab *slab, size_t page)
 			*(uint64_t *)(void *)object = object_key(object);
 }
 
-/* The pages under an object that is about to be used; where they end, in bytes
- * from the start. */
-static size_t slab_wake(struct slab *slab, size_t index)
+/* The pages under n objects from `index` on that are about to be used; where
+ * they end, in bytes from the start. */
+static size_t slab_wake(struct slab *slab, size_t index, size_t n)
 {
 	size_t size = size_classes[slab->class].size;
 	size_t page = index * size >> PAGE_SHIFT;
-	size_t last = ((index + 1) * size - 1) >> PAGE_SHIFT;
+	size_t last = ((index + n) * size - 1) >> PAGE_SHIFT;
 
 	for (; page <= last; page++)
 		if (word_is_asleep(page_word(pfn_to_page(slab->pfn) + page)))
@@ -143,7 +143,7 @@ static void slab_wake_first(struct slab *slab, size_t n)
 		for (; word && n; word &= word - 1, n--) {
 			index = i * 64 + (size_t)__builtin_ctzl(word);
 			if (unlikely((index + 1) * size > awake))
-				awake = slab_wake(slab, index);
+				awake = slab_wake(slab, index, 1);
 		}
 	}
 }
@@ -154,9 +154,8 @@ static void slab_take_row(struct slab *slab, void **out, size_t n)
 	size_t size = size_classes[slab->class].size;
 	char *object = slab_base(slab);
 
-	for (size_t page = 0; page << PAGE_SHIFT < n * size; page++)
-		if (word_is_asleep(page_word(pfn_to_page(slab->pfn) + page)))
-			slab_wake_page(slab, page);
+	if (slab->nr_asleep)
+		slab_wake(slab, 0, n);
 	for (size_t i = n; i; i--, object += size)
 		out[i - 1] = object;
 	bitmap_clear_range(slab->free, 0, n);
