@@ -251,8 +251,9 @@ bool heap_grow_run(struct page *page, unsigned int class);
 
 /* Pages for one object, with the calling thread's pcp; NULL without memory.
  * Their first word is that of a run of the class, -1 for none. The node is
- * where to look first, -1 for the thread's own. */
-struct page *heap_alloc_pages(size_t n, size_t align, int class, int node);
+ * where to look first, -1 for the thread's own. `gfp`: GFP_NORECLAIM or 0. */
+struct page *heap_alloc_pages(gfp_t gfp, size_t n, size_t align, int class,
+			      int node);
 void heap_free_pages(struct page *page, size_t n);
 
 /* Empties the caches of the calling thread, and those without owner. */

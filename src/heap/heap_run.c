@@ -56,20 +56,20 @@ static struct page *run_init(struct page *page, size_t n, int class)
 	return page;
 }
 
-static struct page *alloc_run_pages(struct heap *heap, size_t n, size_t align,
-				    int class)
+static struct page *alloc_run_pages(struct heap *heap, gfp_t gfp, size_t n,
+				    size_t align, int class)
 {
-	return run_init(alloc_pages_exact_node(&heap->pcp, GFP_RUN, n, align,
-					       heap->near), n, class);
+	return run_init(alloc_pages_exact_node(&heap->pcp, GFP_RUN | gfp, n,
+					       align, heap->near), n, class);
 }
 
 /* The node was named, and it is no one else's that is wanted. */
-static struct page *alloc_run_pages_of(size_t n, size_t align, int class,
-				       int node)
+static struct page *alloc_run_pages_of(gfp_t gfp, size_t n, size_t align,
+				       int class, int node)
 {
-	gfp_t gfp = GFP_USER | GFP_MOVABLE;
 	struct page *page;
 
+	gfp |= GFP_USER | GFP_MOVABLE;
 	page = alloc_pages_exact_node(NULL, gfp | GFP_THISNODE | GFP_NORETRY,
 				      n, align, node);
 	if (!page)
@@ -77,7 +77,8 @@ static struct page *alloc_run_pages_of(size_t n, size_t align, int class,
 	return run_init(page, n, class);
 }
 
-struct page *heap_alloc_pages(size_t n, size_t align, int class, int node)
+struct page *heap_alloc_pages(gfp_t gfp, size_t n, size_t align, int class,
+			      int node)
 {
 	struct heap *heap = heap_enter();
 	struct page *page;
@@ -85,8 +86,8 @@ struct page *heap_alloc_pages(size_t n, size_t align, int class, int node)
 	if (!heap)
 		return NULL;
 	heap = heap_tick_pages(heap);
-	page = node < 0 ? alloc_run_pages(heap, n, align, class) :
-			  alloc_run_pages_of(n, align, class, node);
+	page = node < 0 ? alloc_run_pages(heap, gfp, n, align, class) :
+			  alloc_run_pages_of(gfp, n, align, class, node);
 	if (page && class >= 0)
 		heap->nr_alloc[class]++;
 	heap_leave(heap);
@@ -130,7 +131,7 @@ void *heap_alloc_run(unsigned int class, size_t align, bool *dirty)
 	if (bin_main_count(bin) && (uintptr_t)bin->main_top[-1] % align == 0)
 		p = heap_pop_run(heap, class);
 	if (!p) {
-		page = alloc_run_pages(heap,
+		page = alloc_run_pages(heap, 0,
 				       size_classes[class].size >> PAGE_SHIFT,
 				       align, (int)class);
 		p = page ? page_address(page) : NULL;

@@ -1,5 +1,6 @@
 #include "malloc/huge.h"
 #include "mm/hugepage.h"
+#include "mm/migrate.h"
 #include "mm/page_alloc.h"
 #include "mm/vmscan.h"
 #include "os/os.h"
@@ -7,9 +8,9 @@
 /* Smaller blocks are copied; they are here for their alignment. */
 #define MOVE_MIN_PAGES	PAGEBLOCK_PAGES
 
-/* Runs that ask for huge pages, when that many were written to the end before
- * they were freed, one after another. */
-#define HUGEPAGES_MIN_PAGES	(2 * PAGEBLOCK_PAGES)
+/* Such runs will be written, when that many were before they were freed, one
+ * after another. */
+#define WRITTEN_MIN_PAGES	(2 * PAGEBLOCK_PAGES)
 #define WRITTEN_ENOUGH		4
 #define NR_SAMPLES		8	/* pages of a run that are looked at */
 #define UNWRITTEN_PAUSE		16	/* runs; a look is a system call */
@@ -31,12 +32,12 @@ static void huge_count_size(size_t add, size_t sub)
 
 static struct page *huge_alloc_pages(size_t n, size_t align, int node)
 {
-	struct page *page = heap_alloc_pages(n, align, -1, node);
+	struct page *page = heap_alloc_pages(GFP_NORECLAIM, n, align, -1, node);
 
 	if (page)
 		return page;
 	heap_flush();
-	return heap_alloc_pages(n, align, -1, node);
+	return heap_alloc_pages(GFP_NORECLAIM, n, align, -1, node);
 }
 
 /* How much of the program's large runs it writes: some pages of the run that
@@ -45,7 +46,7 @@ static void note_written(struct page *page, size_t n)
 {
 	unsigned char incore = 1;
 
-	if (n < HUGEPAGES_MIN_PAGES || !hugepages_wanted())
+	if (n < WRITTEN_MIN_PAGES)
 		return;
 	/* Relaxed: a hint. */
 	if (__atomic_fetch_add(&nr_written, 1, __ATOMIC_RELAXED) < 0)
@@ -60,11 +61,28 @@ static void note_written(struct page *page, size_t n)
 				 __ATOMIC_RELAXED);
 }
 
-static void ask_hugepages(struct page *page, size_t n)
+static bool will_be_written(size_t n)
 {
-	if (n >= HUGEPAGES_MIN_PAGES &&
-	    __atomic_load_n(&nr_written, __ATOMIC_RELAXED) >= WRITTEN_ENOUGH)
+	return n >= WRITTEN_MIN_PAGES &&
+	       __atomic_load_n(&nr_written, __ATOMIC_RELAXED) >=
+		       WRITTEN_ENOUGH;
+}
+
+/* The pages behind the first `old_n` of n are new to the run. They bring the
+ * memory that they have, or, if they will be written, what is free elsewhere.
+ * False: some of them have no mapping any more. */
+static bool huge_settle(struct page *page, size_t old_n, size_t n, bool zero)
+{
+	bool written = will_be_written(n);
+
+	if (written && !zero &&
+	    !migrate_free_pages(page_to_pfn(page) + (uint32_t)old_n,
+				n - old_n))
+		return false;
+	if (written && hugepages_wanted())
 		hugepages_ask(page_to_pfn(page), n);
+	reclaim_at_high(page_zone(page));
+	return true;
 }
 
 void *huge_alloc_node(size_t size, size_t align, bool zero, int node)
@@ -78,8 +96,10 @@ void *huge_alloc_node(size_t size, size_t align, bool zero, int node)
 	if (!page)
 		return NULL;
 	if (zero)
-		clear_pages(page, n, word_state(page_word(page)) & RUN_DIRTY);
-	ask_hugepages(page, n);
+		clear_pages(page, n, word_state(page_word(page)) & RUN_DIRTY,
+			    will_be_written(n));
+	if (!huge_settle(page, 0, n, zero))
+		return NULL;
 	__atomic_fetch_add(&huge.nr_alloc, 1, __ATOMIC_RELAXED);
 	huge_count_size(n, 0);
 	return page_address(page);
@@ -91,15 +111,16 @@ void *huge_alloc(size_t size, size_t align, bool zero)
 }
 
 /* The pages come back as clean ones: purged, or mapped afresh when the
- * kernel would otherwise keep them as a mapping of their own. */
+ * kernel has mappings of their own for some. */
 static bool huge_purge(struct page *page, size_t n)
 {
-	bool moved = word_state(page_word(page)) & RUN_MOVED;
+	uint32_t pfn = page_to_pfn(page);
+	bool large = n >= SECTION_PAGES;
 
-	if (moved && remap_pages(page, n))
+	if ((large || migrate_is_crowded()) && pages_have_moved(pfn, n) &&
+	    pages_remap(pfn, n))
 		return true;
-	return n >= SECTION_PAGES &&
-	       pages_purge(page_to_pfn(page), n);
+	return large && pages_purge(pfn, n);
 }
 
 void huge_free(struct page *page)
@@ -125,33 +146,38 @@ static void *huge_shrink(struct page *page, size_t old_n, size_t n)
 	return page_address(page);
 }
 
+/* The block has n pages now; its address, NULL: as huge_settle. */
+static void *huge_grown(struct page *page, size_t old_n, size_t n)
+{
+	if (!huge_settle(page, old_n, n, false))
+		return NULL;
+	run_set_nr_pages(page, n);
+	huge_count_size(n, old_n);
+	return page_address(page);
+}
+
 /* Another place for the block, with its page tables moved there. */
 static void *huge_move(struct page *page, size_t n)
 {
 	size_t old_n = run_nr_pages(page);
+	enum migrate done;
 	struct page *to;
-	uint64_t word;
 
 	if (old_n < MOVE_MIN_PAGES || os.page_size != PAGE_SIZE)
 		return NULL;
 	to = huge_alloc_pages(n, PAGE_SIZE, -1);
 	if (!to)
 		return NULL;
-	if (!os_move(page_address(page), page_address(to),
-		     old_n << PAGE_SHIFT)) {
-		/* It may have unmapped the target before it failed; without
-		 * a mapping these pages are lost. */
-		if (remap_pages(to, old_n))
-			free_clean_pages(to, n, 0);
+	done = migrate_pages(page_to_pfn(page), page_to_pfn(to), old_n);
+	if (done != MIGRATE_DONE) {
+		/* Without a mapping these pages are lost. */
+		if (done != MIGRATE_LOST)
+			free_pages_exact(NULL, to, n);
 		return NULL;
 	}
-	word = page_word(to);
-	page_set_word(to, word | word_state_bits(RUN_MOVED | RUN_DIRTY));
-	/* What is left at the old place reads as zero. */
-	hugepages_drop(page_to_pfn(page), old_n);
+	page_set_word(to, page_word(to) | word_state_bits(RUN_DIRTY));
 	free_clean_pages(page, old_n, 0);
-	huge_count_size(n, old_n);
-	return page_address(to);
+	return huge_grown(to, old_n, n);
 }
 
 void *huge_resize(struct page *page, size_t size)
@@ -164,11 +190,8 @@ void *huge_resize(struct page *page, size_t size)
 		return page_address(page);
 	if (n < old_n)
 		return huge_shrink(page, old_n, n);
-	if (extend_pages_exact(page, old_n, n)) {
-		run_set_nr_pages(page, n);
-		huge_count_size(n, old_n);
-		return page_address(page);
-	}
+	if (extend_pages_exact(page, old_n, n))
+		return huge_grown(page, old_n, n);
 	return huge_move(page, n);
 }
 

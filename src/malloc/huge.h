@@ -3,12 +3,13 @@
  * has: runs of any number of pages, straight from the page allocator.
  *
  * 1. They start on a page; their length is in the first page's nr_pages.
- * 2. They grow into the free pages behind them; else their page tables
- *    move, and their bytes are copied only where that cannot be.
+ * 2. They grow into the free pages behind them; else their memory moves
+ *    (migrate.h), and their bytes are copied only where that cannot be.
  * 3. A freed block of a section and more goes back to the kernel at once, as
  *    glibc's do; smaller ones wait for the next request, or for reclaim.
  * 4. When the program writes all of its large blocks, as some pages of those
- *    that it frees tell, the next ones ask for huge pages.
+ *    that it frees tell, the next ones take memory that lies free elsewhere,
+ *    and ask for huge pages.
  */
 #ifndef ZBM_HUGE_H
 #define ZBM_HUGE_H

@@ -86,11 +86,12 @@ static void info_zone(FILE *stream, struct zone *zone)
 	fprintf(stream, "<zone node=\"%s\" name=\"%s\" page=\"%lu\" "
 		"managed=\"%zu\" used=\"%zu\" peak=\"%zu\" free=\"%zu\" "
 		"dirty=\"%zu\" isolated=\"%zu\" grown=\"%lu\" "
-		"purged=\"%lu\" fallback=\"%lu\" hugepages=\"%zu\">\n",
+		"purged=\"%lu\" migrated=\"%lu\" fallback=\"%lu\" hugepages=\"%zu\">\n",
 		figures_node_name(node, zone), zone->name, PAGE_SIZE,
 		figures.managed, figures.used, figures.peak_used, figures.free,
 		figures.free_dirty, figures.isolated, figures.nr_grown,
-		figures.nr_purged, figures.nr_fallback, figures.asking);
+		figures.nr_purged, figures.nr_migrated, figures.nr_fallback,
+		figures.asking);
 	info_blocks(stream, zone);
 	fputs("</zone>\n", stream);
 }

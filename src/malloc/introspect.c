@@ -108,6 +108,8 @@ void figures_of_zone(struct zone_figures *figures, struct zone *zone)
 		.peak_used = zone->peak_used,
 		.nr_grown = zone->nr_grown,
 		.nr_purged = zone->nr_purged,
+		.nr_migrated = __atomic_load_n(&zone->nr_migrated,
+					       __ATOMIC_RELAXED),
 		.nr_fallback = zone->nr_fallback,
 		.asking = __atomic_load_n(&zone->nr_asking, __ATOMIC_RELAXED),
 	};
@@ -129,6 +131,7 @@ static void gather_zone(struct zone_figures *sum, struct zone *zone)
 	sum->peak_used += one.peak_used;
 	sum->nr_grown += one.nr_grown;
 	sum->nr_purged += one.nr_purged;
+	sum->nr_migrated += one.nr_migrated;
 	sum->nr_fallback += one.nr_fallback;
 	sum->nr_blocks += one.nr_blocks;
 	sum->asking += one.asking;

@@ -50,7 +50,7 @@ struct zone_figures {
 	size_t isolated;
 	size_t used;
 	size_t peak_used;
-	uint64_t nr_grown, nr_purged;	/* so far */
+	uint64_t nr_grown, nr_purged, nr_migrated;	/* so far */
 	uint64_t nr_fallback;		/* blocks of another migrate type */
 	size_t nr_blocks;		/* free blocks of all orders */
 	size_t asking;			/* for huge pages, used and free */

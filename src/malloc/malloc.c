@@ -92,7 +92,7 @@ static void *alloc_run_zeroed(unsigned int class)
 	void *p = alloc_run(class, PAGE_SIZE, &dirty);
 
 	if (p)
-		clear_pages(address_to_page(p), n, dirty);
+		clear_pages(address_to_page(p), n, dirty, false);
 	return p;
 }
 

@@ -14,7 +14,7 @@
 static void *alloc_run_of(unsigned int class, int node)
 {
 	size_t n = size_classes[class].size >> PAGE_SHIFT;
-	struct page *page = heap_alloc_pages(n, PAGE_SIZE, (int)class, node);
+	struct page *page = heap_alloc_pages(0, n, PAGE_SIZE, (int)class, node);
 
 	return page ? page_address(page) : NULL;
 }

@@ -334,10 +334,11 @@ static void stats_zone(struct text *text, struct zone *zone)
 		 "%s being purged\n", stats_pages(a, f.used),
 		 stats_pages(b, f.peak_used), stats_pages(c, f.free),
 		 stats_pages(d, f.free_dirty), stats_pages(e, f.isolated));
-	text_add(text, "  so far %s grown, %s purged, %s fallbacks\n"
+	text_add(text, "  so far %s grown, %s purged, %s migrated, "
+		 "%s fallbacks\n"
 		 "  %s ask for huge pages\n", stats_pages(a, f.nr_grown),
-		 stats_pages(b, f.nr_purged), stats_number(c, f.nr_fallback),
-		 stats_pages(d, f.asking));
+		 stats_pages(b, f.nr_purged), stats_pages(c, f.nr_migrated),
+		 stats_number(d, f.nr_fallback), stats_pages(e, f.asking));
 	stats_free_blocks(text, zone);
 }
 

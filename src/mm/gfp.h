@@ -20,6 +20,8 @@ typedef unsigned int gfp_t;
 #define GFP_COLD	0x0040u	/* clean memory rather than dirty */
 #define GFP_NORETRY	0x0080u	/* do not reclaim: fail */
 #define GFP_THISNODE	0x0100u	/* no fallback to another node */
+#define GFP_NORECLAIM	0x0200u	/* reclaim_at_high is the caller's, when it is
+				 * known what memory the pages have */
 
 #define GFP_USER	GFP_WAIT
 

@@ -27,22 +27,6 @@ bool hugepages_wanted(void)
 	return now == WANTED;
 }
 
-/* The pageblocks of one section that have pages of [pfn, end), by bit. */
-static uint32_t pageblock_mask(size_t pfn, size_t end)
-{
-	size_t first = pfn >> PAGEBLOCK_ORDER;
-	size_t n = ((end - 1) >> PAGEBLOCK_ORDER) - first + 1;
-
-	return (uint32_t)(((1UL << n) - 1) <<
-			  (first & (SECTION_PAGEBLOCKS - 1)));
-}
-
-/* Where the section that `pfn` lies in ends, or the range if it is before. */
-static size_t part_end(size_t pfn, size_t end)
-{
-	return min(end, (pfn | (SECTION_PAGES - 1)) + 1);
-}
-
 static size_t pages_of(uint32_t pageblocks)
 {
 	return bitmap_count_word(pageblocks) << PAGEBLOCK_ORDER;
@@ -63,16 +47,17 @@ void hugepages_ask(uint32_t pfn, size_t n)
 
 	if (!os_hugepage(pfn_to_address(pfn), n << PAGE_SHIFT, true))
 		return;
-	for (size_t at = pfn; at < end; at = part_end(at, end))
+	for (size_t at = pfn; at < end; at = section_part_end(at, end))
 		ask_in_section(pfn_to_section(at),
-			       pageblock_mask(at, part_end(at, end)));
+			       section_pageblocks(at,
+					  section_part_end(at, end)));
 }
 
 bool hugepages_asked(uint32_t pfn)
 {
 	return __atomic_load_n(&pfn_to_section(pfn)->hugepages,
 			       __ATOMIC_RELAXED) &
-	       pageblock_mask(pfn, (size_t)pfn + 1);
+	       section_pageblocks(pfn, (size_t)pfn + 1);
 }
 
 static void drop_in_section(struct section *section, size_t base, uint32_t bits)
@@ -104,8 +89,8 @@ bool hugepages_drop(uint32_t pfn, size_t n)
 		uint32_t bits = __atomic_load_n(&section->hugepages,
 						__ATOMIC_RELAXED);
 
-		next = part_end(at, end);
-		bits &= pageblock_mask(at, next);
+		next = section_part_end(at, end);
+		bits &= section_pageblocks(at, next);
 		if (likely(!bits))
 			continue;
 		drop_in_section(section, at & ~(SECTION_PAGES - 1), bits);

@@ -111,6 +111,22 @@ static inline struct section *pfn_to_section(size_t pfn)
 	return &vm.sections[pfn >> SECTION_ORDER];
 }
 
+/* Where the section that `pfn` lies in ends, or the range if it is before. */
+static inline size_t section_part_end(size_t pfn, size_t end)
+{
+	return min(end, (pfn | (SECTION_PAGES - 1)) + 1);
+}
+
+/* The pageblocks of one section that have pages of [pfn, end), by bit. */
+static inline uint32_t section_pageblocks(size_t pfn, size_t end)
+{
+	size_t first = pfn >> PAGEBLOCK_ORDER;
+	size_t n = ((end - 1) >> PAGEBLOCK_ORDER) - first + 1;
+
+	return (uint32_t)(((1UL << n) - 1) <<
+			  (first & (SECTION_PAGEBLOCKS - 1)));
+}
+
 static inline struct page_link *pfn_link(uint32_t pfn)
 {
 	return &pfn_to_section(pfn)->link[pfn & (SECTION_PAGES - 1)];

@@ -33,7 +33,8 @@ enum page_type {
 	PAGE_NONE,	/* not ours, not yet, or not the first page */
 	PAGE_BUDDY,	/* heads a free block */
 	PAGE_PCP,	/* heads a block on a per-thread list */
-	PAGE_ISOLATED,	/* heads a free block that is being purged */
+	PAGE_ISOLATED,	/* heads a free block that is being purged, or whose
+			 * memory moves */
 	PAGE_SLAB,
 	PAGE_RUN,	/* heads a run of pages: one object */
 };
@@ -41,8 +42,7 @@ enum page_type {
 enum run_state {
 	RUN_CACHED = 1,	/* free, in a sheaf */
 	RUN_DIRTY = 2,	/* used before: its pages may not be zero */
-	RUN_MOVED = 4,	/* its page tables came by os_move */
-	RUN_BUSY = 8,	/* cached, and being purged: see run_claim */
+	RUN_BUSY = 4,	/* cached, and being purged: see run_claim */
 };
 
 struct page {
@@ -113,7 +113,9 @@ struct section {
 	struct zone *zone;	/* NULL: not yet anybody's */
 	uint32_t online;	/* pages committed, from its start */
 	uint32_t nr_free;	/* pages in its zone's free areas */
-	uint32_t hugepages;	/* pageblocks that ask, by bit; atomic */
+	/* pageblocks by bit; atomic */
+	uint32_t hugepages;	/* they ask */
+	uint32_t moved;		/* the memory of some of their pages has */
 	uint8_t migratetype[SECTION_PAGEBLOCKS];
 	struct pageblock pageblock[SECTION_PAGEBLOCKS];
 	struct page_link link[SECTION_PAGES];	/* of the pages' owners */
@@ -137,8 +139,9 @@ struct zone {
 	const char *name;
 	size_t limit;		/* pages handed out at most, of the user's */
 
-	size_t nr_asking;	/* pages of pageblocks that ask for huge pages;
-				 * atomic */
+	/* pages; atomic */
+	size_t nr_asking;	/* of pageblocks that ask for huge pages */
+	uint64_t nr_migrated;	/* whose memory came from others */
 
 	/* atomic: see zone_is_full */
 	size_t watch_used;	/* pages; for more the system is asked first */
@@ -153,7 +156,7 @@ struct zone {
 	size_t managed;		/* pages online */
 	size_t nr_free;		/* pages in the free areas */
 	size_t nr_free_dirty;	/* of these, dirty ones */
-	size_t nr_isolated;	/* pages being purged */
+	size_t nr_isolated;	/* pages being purged, or whose memory moves */
 	size_t low_free_dirty;	/* lowest nr_free_dirty since last reclaim */
 	size_t peak_used;	/* most pages ever allocated at once */
 	size_t peak_seen;	/* the same at the last reclaim by the clock */

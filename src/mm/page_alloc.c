@@ -48,6 +48,12 @@ static bool zone_suits(struct zone *zone, const struct alloc_context *ac)
 	       !zone_is_full(zone, ac->n, ac->pressed);
 }
 
+static void zone_settle(struct zone *zone, const struct alloc_context *ac)
+{
+	if (ac->reclaims)
+		reclaim_at_high(zone);
+}
+
 /* A zone that is out of free blocks grows before the next one is asked:
  * local memory that is not yet there is better than remote memory. */
 static struct page *rmqueue_or_grow(struct zone *zone, unsigned int order,
@@ -61,7 +67,7 @@ static struct page *rmqueue_or_grow(struct zone *zone, unsigned int order,
 		page = rmqueue(zone, order, gfp, ac);
 	while (!page && zone_grow(zone, order, ac->migratetype))
 		page = rmqueue(zone, order, gfp, ac);
-	reclaim_at_high(zone);
+	zone_settle(zone, ac);
 	return page;
 }
 
@@ -116,6 +122,7 @@ static void prepare_alloc_pages(struct alloc_context *ac, struct pcp *pcp,
 		.migratetype = gfp_migratetype(gfp),
 		.wanted = pcp ? pcp->zone->node : node,
 		.n = n,
+		.reclaims = !(gfp & GFP_NORECLAIM),
 		/* To who names a node it is the kernel's affair what it has
 		 * left there. */
 		.pressed = !pcp && gfp & GFP_THISNODE,
@@ -216,7 +223,7 @@ static uint32_t rmqueue_contig(const struct alloc_context *ac, size_t n)
 		if (!zone_suits(zone, ac))
 			continue;
 		pfn = zone_alloc_contig(zone, n);
-		reclaim_at_high(zone);
+		zone_settle(zone, ac);
 		if (pfn)
 			numa_count(zone, ac->wanted, ac->n);
 	}
@@ -319,7 +326,7 @@ static struct page *alloc_pages_pieced(const struct alloc_context *ac,
 			numa_count(zone, ac->wanted, ac->n);
 		else if (!any)
 			break;
-		reclaim_at_high(zone);
+		zone_settle(zone, ac);
 	}
 	return pfn ? pfn_to_page(pfn) : NULL;
 }

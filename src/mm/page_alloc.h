@@ -27,6 +27,7 @@ struct alloc_context {
 	enum migratetype migratetype;
 	int wanted;			/* node */
 	size_t n;			/* pages that are wanted */
+	bool reclaims;			/* where more has become resident */
 	bool pressed;			/* no node has room to spare */
 };
 
@@ -49,17 +50,14 @@ void free_pages_exact(struct pcp *pcp, struct page *page, size_t n);
  * they were given back to the kernel just now. */
 void free_clean_pages(struct page *page, size_t n, size_t purged);
 
-/* Maps the owner's n pages afresh, as their sections are: they become zero.
- * False: they are as they were, or without a mapping. */
-bool remap_pages(struct page *page, size_t n);
-
 /* Lets [page, page + old_n) have new_n > old_n pages by taking the free ones
  * behind it, growing the zone where it ends. False: nothing has changed. */
 bool extend_pages_exact(struct page *page, size_t old_n, size_t new_n);
 
-/* Writes zeros over what may not be zero of the n pages. `dirty`: all of
- * them, else those with dirty bits. The caller owns the pages. */
-void clear_pages(struct page *page, size_t n, bool dirty);
+/* Zeros what may not be zero of the n pages. `dirty`: all of them, else those
+ * with dirty bits. `written`: they will all be written, and stay in memory.
+ * The caller owns the pages. */
+void clear_pages(struct page *page, size_t n, bool dirty, bool written);
 
 /*
  * A cached run is whosoever's sheaf it lies in; but reclaim purges it where

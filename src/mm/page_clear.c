@@ -13,19 +13,6 @@
  * for 1 MiB, zeros 50. */
 #define CLEAR_ASK	32
 
-bool remap_pages(struct page *page, size_t n)
-{
-	const struct zone *zone;
-
-	if (!os_remap(page_address(page), n << PAGE_SHIFT))
-		return false;
-	memmap_advise_hugepage(page_to_pfn(page), n);
-	zone = page_zone(page);
-	topology_place(page_address(page), n << PAGE_SHIFT, zone->placement,
-		       zone->node);
-	return true;
-}
-
 /* Most of the pages are not in memory: the program never touched them. */
 static bool mostly_absent(const void *start, size_t n)
 {
@@ -39,22 +26,23 @@ static bool mostly_absent(const void *start, size_t n)
 	return count <= n / 4;
 }
 
-static void clear_range(uint32_t pfn, size_t n)
+static void clear_range(uint32_t pfn, size_t n, bool written)
 {
 	void *start = pfn_to_address(pfn);
 
-	if ((n >= CLEAR_BY_PURGE || mostly_absent(start, n)) &&
+	if (!written &&
+	    (n >= CLEAR_BY_PURGE || mostly_absent(start, n)) &&
 	    pages_purge(pfn, n))
 		return;
 	memset(start, 0, n << PAGE_SHIFT);
 }
 
-void clear_pages(struct page *page, size_t n, bool dirty)
+void clear_pages(struct page *page, size_t n, bool dirty, bool written)
 {
 	size_t pfn = page_to_pfn(page), end = pfn + n, run;
 
 	if (dirty) {
-		clear_range((uint32_t)pfn, n);
+		clear_range((uint32_t)pfn, n, written);
 		return;
 	}
 	while (pfn < end) {
@@ -68,7 +56,7 @@ void clear_pages(struct page *page, size_t n, bool dirty)
 		for (run = 0; pfn + run < end && dirty_any(pfn + run, 1); )
 			run++;
 		if (run)
-			clear_range((uint32_t)pfn, run);
+			clear_range((uint32_t)pfn, run, written);
 		pfn += max(run, 1UL);
 	}
 }

@@ -2,6 +2,7 @@
 #include "base/options.h"
 #include "mm/buddy.h"
 #include "mm/hugepage.h"
+#include "mm/page_isolation.h"
 #include "mm/pcp.h"
 #include "os/limit.h"
 #include "os/os.h"
@@ -17,15 +18,12 @@
 #define EXCHANGE_KEEP_SMALL	4096	/* pages, at most, of blocks that are no
 					 * huge pages */
 
-#define PURGE_LOOK		16	/* blocks of a list, for one that may go */
-
 /* Free dirty pages that the clock leaves for the next request. */
 #define PURGE_TICK_KEEP		32
 #define PURGE_TICK_PARTS	8	/* and an 8th of what asks for huge pages,
 					 * in parts of these */
 
 static struct shrinker *shrinkers;
-static struct lock reclaim_lock = LOCK_INITIALIZER(LOCK_RECLAIM);
 
 uint64_t reclaim_due_ms;
 bool reclaim_pressed;
@@ -43,65 +41,17 @@ static void shrink_caches(enum reclaim how)
 	pcp_drain_each(reclaim_is_total(how));
 }
 
-/* What may be purged. */
-struct purge {
-	unsigned int min_order, max_order;	/* of the blocks */
-	bool whole;	/* no part of what may be a huge page: the kernel would
-			 * have to split it */
-};
-
-static bool purge_may_take(const struct purge *purge, uint32_t pfn,
-			   unsigned int order)
+static bool any_block(uint32_t pfn, unsigned int order)
 {
-	return !purge->whole || order >= PAGEBLOCK_ORDER ||
-	       !hugepages_asked(pfn);
+	(void)pfn;
+	(void)order;
+	return true;
 }
 
-/* Dirty blocks stand in front. */
-static uint32_t first_dirty_block(const struct free_list *list,
-				  unsigned int order, const struct purge *purge)
+/* No part of what may be a huge page: the kernel would have to split it. */
+static bool whole_block(uint32_t pfn, unsigned int order)
 {
-	uint32_t pfn = list->first;
-
-	for (int i = 0; i < PURGE_LOOK && pfn &&
-	     dirty_any(pfn, 1UL << order); i++) {
-		if (purge_may_take(purge, pfn, order))
-			return pfn;
-		pfn = pfn_link(pfn)->next;
-	}
-	return 0;
-}
-
-/* Takes the zone's largest block that may be purged out of the free areas. */
-static uint32_t isolate_dirty_block(struct zone *zone,
-				    const struct purge *purge,
-				    unsigned int *order)
-{
-	for (int k = (int)purge->max_order; k >= (int)purge->min_order; k--) {
-		for (int type = 0; type < NR_MIGRATETYPES; type++) {
-			uint32_t pfn = first_dirty_block(
-				&zone->free_area[k].list[type],
-				(unsigned int)k, purge);
-
-			if (!pfn)
-				continue;
-			*order = buddy_take(zone, pfn);
-			zone->nr_isolated += 1UL << k;
-			page_set_word(pfn_to_page(pfn),
-				      word_make_free(PAGE_ISOLATED,
-						      zone->node, *order,
-						      MIGRATE_ISOLATE));
-			return pfn;
-		}
-	}
-	return 0;
-}
-
-static void putback_block(struct zone *zone, uint32_t pfn, unsigned int order)
-{
-	page_set_word(pfn_to_page(pfn), 0);
-	zone->nr_isolated -= 1UL << order;
-	buddy_free(zone, pfn, 1UL << order);
+	return order >= PAGEBLOCK_ORDER || !hugepages_asked(pfn);
 }
 
 /* Purges pageblocks of an isolated block from its end, `target` pages of
@@ -120,7 +70,7 @@ static size_t purge_block(uint32_t pfn, size_t n, size_t target, size_t *done)
 
 /* Purges so many pages of the zone at least, if there are; how many. */
 static size_t purge_blocks(struct zone *zone, size_t target,
-			   struct purge purge)
+			   struct isolation purge)
 {
 	unsigned int os_order = log2_floor(os.page_size >> PAGE_SHIFT);
 	size_t total = 0;
@@ -129,7 +79,7 @@ static size_t purge_blocks(struct zone *zone, size_t target,
 	lock_acquire(&zone->lock);
 	while (total < target) {
 		unsigned int order;
-		uint32_t pfn = isolate_dirty_block(zone, &purge, &order);
+		uint32_t pfn = isolate_block(zone, &purge, &order);
 		size_t n, done, purged;
 
 		if (!pfn)
@@ -153,9 +103,10 @@ static size_t purge_blocks(struct zone *zone, size_t target,
 
 size_t zone_purge(struct zone *zone, size_t target, unsigned int min_order)
 {
-	return purge_blocks(zone, target, (struct purge){
+	return purge_blocks(zone, target, (struct isolation){
 				.min_order = min_order,
-				.max_order = MAX_PAGE_ORDER });
+				.max_order = MAX_PAGE_ORDER,
+				.suits = any_block });
 }
 
 /* Reclaim looks again when a 16th more is resident. Under the zone lock. */
@@ -188,10 +139,10 @@ static size_t zone_surplus(struct zone *zone, size_t keep)
 /* What lies free and dirty did not serve. */
 static void zone_exchange(struct zone *zone)
 {
-	struct purge purge = {
+	struct isolation purge = {
 		.min_order = PURGE_EXCHANGE_ORDER,
 		.max_order = MAX_PAGE_ORDER,
-		.whole = true,
+		.suits = whole_block,
 	};
 
 	purge_blocks(zone, zone_surplus(zone, SIZE_MAX), purge);
@@ -226,16 +177,16 @@ static size_t zone_parts_kept(const struct zone *zone)
 /* So do single pages. */
 static void zone_reclaim(struct zone *zone)
 {
-	struct purge purge = {
+	struct isolation purge = {
 		.min_order = PURGE_TICK_ORDER,
 		.max_order = MAX_PAGE_ORDER,
-		.whole = true,
+		.suits = whole_block,
 	};
 	size_t left = zone_unneeded(zone);
 
 	left -= min(left, purge_blocks(zone, left, purge));
 	left -= min(left, zone_parts_kept(zone));
-	purge.whole = false;
+	purge.suits = any_block;
 	left -= min(left, purge_blocks(zone, left, purge));
 	zone_purge(zone, min(left, (size_t)PURGE_TICK_SINGLES), 0);
 	lock_acquire(&zone->lock);

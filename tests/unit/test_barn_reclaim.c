@@ -5,18 +5,9 @@
  */
 #include "barns.h"
 
-#include <sys/mman.h>
-
 static size_t resident(void)
 {
-	static unsigned char map[16 * SECTION_PAGES];
-	size_t n = 0, pages = vm.sections[0].online;
-
-	assert_int_equal(mincore(pfn_to_address(0), pages << PAGE_SHIFT, map),
-			 0);
-	for (size_t i = 0; i < pages; i++)
-		n += map[i] & 1;
-	return n;
+	return world_resident(0, vm.sections[0].online);
 }
 
 /* All but each 256th of 4096 objects of 64 bytes are free. */

@@ -6,10 +6,9 @@
 
 #include "malloc/huge.h"
 #include "malloc/malloc.h"
-#include "mm/vmscan.h"
+#include "mm/migrate.h"
 
 #include <setjmp.h>
-#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -59,13 +58,8 @@ static bool pages_are_zero(const void *p, size_t size)
 
 static size_t resident(const void *p, size_t size)
 {
-	static unsigned char map[200 * MIB / PAGE_SIZE];
-	size_t n = 0;
-
-	assert_int_equal(mincore((void *)(uintptr_t)p, size, map), 0);
-	for (size_t i = 0; i < size >> PAGE_SHIFT; i++)
-		n += map[i] & 1;
-	return n << PAGE_SHIFT;
+	return world_resident(address_to_pfn(p), size >> PAGE_SHIFT)
+	       << PAGE_SHIFT;
 }
 
 static void test_sizes_are_rounded_to_pages(void **state)
@@ -174,8 +168,7 @@ static void test_a_block_that_must_move_keeps_its_pages(void **state)
 	if (os.refused[OS_REFUSED_MOVE] == moves) {
 		/* What it left is zero and not resident. */
 		assert_int_equal(resident(p, 8 * MIB), 0);
-		assert_true(word_state(page_word(pfn_to_page(
-				address_to_pfn(q)))) & RUN_MOVED);
+		assert_true(pages_have_moved(address_to_pfn(q), 2048));
 	}
 	mem_free(q);
 	if (page_word(pfn_to_page(address_to_pfn(wall))) == 1)
@@ -249,26 +242,130 @@ static size_t nr_mappings(void)
 	return n;
 }
 
-/* What was moved is mapped afresh when it is freed. */
-static void test_moves_leave_no_mappings_behind(void **state)
+/* A program that writes all of its large blocks. */
+static void write_blocks(void)
 {
-	char *p[20];
-	size_t mappings;
+	for (int i = 0; i < 30; i++) {
+		char *p = mem_malloc(9 * MIB);
+
+		number_pages(p, 9 * MIB, 1);
+		mem_free(p);
+	}
+}
+
+/* 20 MiB are free and dirty, in two places. */
+static void *free_two_places(void)
+{
+	char *p = mem_malloc(10 * MIB), *wall = mem_malloc(3 * MIB);
+	char *q = mem_malloc(10 * MIB);
+
+	number_pages(p, 10 * MIB, 1);
+	number_pages(q, 10 * MIB, 1);
+	mem_free(p);
+	mem_free(q);
+	return wall;
+}
+
+/* Reclaim looks as soon as more is resident than now. */
+static void watch_resident(void)
+{
+	struct zone *zone = world_zone();
+
+	lock_acquire(&zone->lock);
+	zone->resident_high = zone->resident_seen = zone_resident(zone);
+	lock_release(&zone->lock);
+}
+
+static void test_written_blocks_take_what_was_freed(void **state)
+{
+	uint64_t moves = os.refused[OS_REFUSED_MOVE], purged;
+	char *wall, *p;
 
 	(void)state;
-	mappings = nr_mappings();
-	for (int round = 0; round < 3; round++) {
-		for (size_t i = 0; i < 20; i++)
-			p[i] = mem_malloc(3 * MIB);
-		for (size_t i = 0; i < 20; i++) {
-			number_pages(p[i], 3 * MIB, i);
-			p[i] = mem_realloc(p[i], 7 * MIB);
-			assert_true(pages_are_numbered(p[i], 3 * MIB, i));
-		}
-		for (size_t i = 0; i < 20; i++)
-			mem_free(p[i]);
+	write_blocks();
+	mem_trim(0);
+	wall = free_two_places();
+	purged = world_zone()->nr_purged;
+	watch_resident();
+	p = mem_malloc(40 * MIB);
+	if (os.refused[OS_REFUSED_MOVE] == moves)
+		assert_in_range(resident(p, 40 * MIB), 20 * MIB, 24 * MIB);
+	number_pages(p, 40 * MIB, 7);
+	assert_int_equal(world_zone()->nr_purged, purged);
+	assert_true(pages_are_numbered(p, 40 * MIB, 7));
+	mem_free(p);
+	mem_free(wall);
+	finish();
+}
+
+static void test_blocks_that_grow_take_what_was_freed(void **state)
+{
+	uint64_t moves = os.refused[OS_REFUSED_MOVE];
+	char *wall, *p;
+
+	(void)state;
+	write_blocks();
+	mem_trim(0);
+	p = mem_malloc(33 * MIB);
+	number_pages(p, 33 * MIB, 3);
+	wall = free_two_places();
+	p = mem_realloc(p, 60 * MIB);
+	assert_true(pages_are_numbered(p, 33 * MIB, 3));
+	/* It may have moved to where some of it lay. */
+	if (os.refused[OS_REFUSED_MOVE] == moves)
+		assert_in_range(resident(p, 60 * MIB), 33 * MIB + 8 * MIB,
+				33 * MIB + 20 * MIB);
+	mem_free(p);
+	mem_free(wall);
+	finish();
+}
+
+static void test_zeroed_blocks_that_will_be_written_stay(void **state)
+{
+	size_t purged;
+	char *p;
+
+	(void)state;
+	write_blocks();
+	p = mem_malloc(40 * MIB);
+	number_pages(p, 40 * MIB, 1);
+	mem_free(p);
+	purged = world_zone()->nr_purged;
+	p = mem_calloc(40 * MIB, 1);
+	assert_int_equal(resident(p, 40 * MIB), 40 * MIB);
+	assert_true(pages_are_zero(p, 40 * MIB));
+	assert_int_equal(world_zone()->nr_purged, purged);
+	mem_free(p);
+	/* And others are as zero. */
+	mem_free(free_two_places());
+	p = mem_calloc(60 * MIB, 1);
+	assert_true(pages_are_zero(p, 60 * MIB));
+	mem_free(p);
+	finish();
+}
+
+/* So many at most, whatever moves. */
+static void test_moves_leave_few_mappings_behind(void **state)
+{
+	enum { N = MOVED_MAX / 3 };
+	size_t mappings = nr_mappings();
+	char *p[N];
+
+	(void)state;
+	for (size_t i = 0; i < N; i++) {
+		p[i] = mem_malloc(5 * MIB);
+		*(size_t *)(void *)p[i] = i;
 	}
-	assert_true(nr_mappings() <= mappings + 40);
+	for (size_t i = 0; i < N; i++) {
+		p[i] = mem_realloc(p[i], 9 * MIB);
+		assert_int_equal(*(size_t *)(void *)p[i], i);
+	}
+	if (!os.refused[OS_REFUSED_MOVE])
+		assert_true(migrate_is_crowded());
+	for (size_t i = 0; i < N; i++)
+		mem_free(p[i]);
+	assert_false(migrate_is_crowded());
+	assert_true(nr_mappings() <= mappings + MOVED_MAX + 40);
 	finish();
 }
 
@@ -333,12 +430,19 @@ int main(void)
 		cmocka_unit_test_setup(
 			test_large_blocks_are_purged_when_they_are_freed,
 			begin),
-		cmocka_unit_test_setup(test_moves_leave_no_mappings_behind,
+		cmocka_unit_test_setup(test_written_blocks_take_what_was_freed,
 				       begin),
+		cmocka_unit_test_setup(
+			test_blocks_that_grow_take_what_was_freed, begin),
+		cmocka_unit_test_setup(
+			test_zeroed_blocks_that_will_be_written_stay, begin),
 		cmocka_unit_test_setup(
 			test_a_block_becomes_small_and_huge_again, begin),
 		cmocka_unit_test_setup(
 			test_a_block_that_cannot_grow_is_as_it_was, begin),
+		/* It leaves much address space committed. */
+		cmocka_unit_test_setup(test_moves_leave_few_mappings_behind,
+				       begin),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

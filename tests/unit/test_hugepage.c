@@ -10,6 +10,7 @@
 #include "malloc/introspect.h"
 #include "mm/hotplug.h"
 #include "mm/hugepage.h"
+#include "mm/migrate.h"
 
 #include <setjmp.h>
 #include <stdio.h>
@@ -213,6 +214,24 @@ static void test_a_block_that_asked_grows(void **state)
 	finish();
 }
 
+static void test_what_asks_moves_with_the_pages(void **state)
+{
+	char *p = mem_malloc(SIZE), *q = mem_malloc(SIZE);
+	uint32_t from = address_to_pfn(p), to = address_to_pfn(q);
+
+	(void)state;
+	hugepages_ask(from, SIZE >> PAGE_SHIFT);
+	hugepages_drop(to, SIZE >> PAGE_SHIFT);
+	if (migrate_pages(from, to, SIZE >> PAGE_SHIFT) == MIGRATE_DONE)
+		assert_false(hugepages_asked(from));
+	else
+		hugepages_ask(to, SIZE >> PAGE_SHIFT);
+	assert_true(hugepages_asked(to));
+	mem_free(p);
+	mem_free(q);
+	finish();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -225,6 +244,7 @@ int main(void)
 		cmocka_unit_test(
 			test_blocks_that_are_not_written_ask_no_more),
 		cmocka_unit_test(test_a_block_that_asked_grows),
+		cmocka_unit_test(test_what_asks_moves_with_the_pages),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

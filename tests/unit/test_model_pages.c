@@ -116,7 +116,7 @@ static void maybe_clear(struct run *run)
 	if (below(4))
 		return;
 	clear_pages(run->page, run->n,
-		    word_state(page_word(run->page)) & RUN_DIRTY);
+		    word_state(page_word(run->page)) & RUN_DIRTY, false);
 	for (size_t i = 0; i < run->n; i++) {
 		CHECK(!page_words(run->page + i)[0]);
 		CHECK(!page_words(run->page + i)[PAGE_SIZE / 8 - 1]);
@@ -225,7 +225,7 @@ static void step_reclaim(void)
 		pcp_drain_each(false);
 		break;
 	case 2:
-		zone_purge(world_zone(), below(5000), (unsigned int)below(10));
+		world_purge(below(5000), (unsigned int)below(10));
 		break;
 	case 3:
 		reclaim_tick(reclaim_due_ms);

@@ -7,8 +7,6 @@
  */
 #include "pages.h"
 
-#include <sys/mman.h>
-
 static void test_each_order_is_aligned_and_says_nothing_more(void **state)
 {
 	(void)state;
@@ -157,18 +155,6 @@ static void test_the_window_can_be_used_up_and_comes_back(void **state)
 	finish(state);
 }
 
-static size_t resident_pages(struct page *page, size_t n)
-{
-	static unsigned char map[SECTION_PAGES];
-	size_t count = 0;
-
-	assert_true(n <= SECTION_PAGES);
-	assert_int_equal(mincore(page_address(page), n << PAGE_SHIFT, map), 0);
-	for (size_t i = 0; i < n; i++)
-		count += map[i] & 1;
-	return count;
-}
-
 static void test_clear_pages_writes_to_dirty_pages_only(void **state)
 {
 	static const size_t ranges[][2] = {
@@ -189,8 +175,8 @@ static void test_clear_pages_writes_to_dirty_pages_only(void **state)
 		dirty_set(page_to_pfn(page) + ranges[i][0], ranges[i][1]);
 		n += ranges[i][1];
 	}
-	clear_pages(page, 1024, false);
-	assert_int_equal(resident_pages(page, 1024), n);
+	clear_pages(page, 1024, false, false);
+	assert_int_equal(world_resident(page_to_pfn(page), 1024), n);
 	assert_true(is_zero(page_address(page), 1024 << PAGE_SHIFT));
 	free_pages(NULL, page, 10);
 	finish(state);
@@ -202,7 +188,7 @@ static void test_clear_pages_clears_part_of_a_run(void **state)
 	char *bytes = page_address(page);
 
 	memset(bytes, 0x77, 64 << PAGE_SHIFT);
-	clear_pages(page + 3, 50, true);
+	clear_pages(page + 3, 50, true, false);
 	assert_int_equal(bytes[(3 << PAGE_SHIFT) - 1], 0x77);
 	assert_true(is_zero(bytes + (3 << PAGE_SHIFT), 50 << PAGE_SHIFT));
 	assert_int_equal(bytes[53 << PAGE_SHIFT], 0x77);
@@ -217,7 +203,12 @@ static void test_clear_pages_clears_much_memory(void **state)
 
 	assert_non_null(page);
 	memset(page_address(page), 0x77, n << PAGE_SHIFT);
-	clear_pages(page, n, true);
+	clear_pages(page, n, true, false);
+	assert_true(is_zero(page_address(page), n << PAGE_SHIFT));
+	memset(page_address(page), 0x77, n << PAGE_SHIFT);
+	/* It is to stay. */
+	clear_pages(page, n, true, true);
+	assert_int_equal(world_resident(page_to_pfn(page), n), n);
 	assert_true(is_zero(page_address(page), n << PAGE_SHIFT));
 	free_pages_exact(NULL, page, n);
 	finish(state);
@@ -235,19 +226,6 @@ static void test_freed_pages_are_dirty_and_purged_ones_are_clean(void **state)
 	os_purge(page_address(page), 256 << PAGE_SHIFT);
 	free_clean_pages(page, 256, 256);
 	assert_int_equal(dirty_count(pfn, 256), 0);
-	finish(state);
-}
-
-static void test_remapped_pages_are_zero(void **state)
-{
-	struct page *page = alloc_pages(NULL, GFP_USER, 10);
-
-	memset(page_address(page), 0x77, 1024 << PAGE_SHIFT);
-	assert_true(remap_pages(page + 1, 1022));
-	assert_int_equal(*(char *)page_address(page), 0x77);
-	assert_int_equal(*(char *)page_address(page + 1023), 0x77);
-	assert_true(is_zero(page_address(page + 1), 1022 << PAGE_SHIFT));
-	free_pages(NULL, page, 10);
 	finish(state);
 }
 
@@ -271,7 +249,6 @@ int main(void)
 		cmocka_unit_test(test_clear_pages_clears_much_memory),
 		cmocka_unit_test(
 			test_freed_pages_are_dirty_and_purged_ones_are_clean),
-		cmocka_unit_test(test_remapped_pages_are_zero),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

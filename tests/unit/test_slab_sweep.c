@@ -4,8 +4,6 @@
  */
 #include "slabs.h"
 
-#include <sys/mman.h>
-
 static size_t slab_pages(const struct slab *slab)
 {
 	return slab_size(slab) >> PAGE_SHIFT;
@@ -22,13 +20,7 @@ static size_t asleep(const struct slab *slab)
 
 static size_t resident(const struct slab *slab)
 {
-	unsigned char map[1 << SLAB_MAX_ORDER];
-	size_t n = slab_pages(slab), count = 0;
-
-	assert_int_equal(mincore(slab_start(slab), n << PAGE_SHIFT, map), 0);
-	for (size_t i = 0; i < n; i++)
-		count += map[i] & 1;
-	return count;
+	return world_resident(slab->pfn, slab_pages(slab));
 }
 
 static size_t sweep(struct slab *slab)

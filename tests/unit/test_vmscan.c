@@ -6,10 +6,8 @@
 
 #include "mm/hotplug.h"
 #include "mm/hugepage.h"
-#include "mm/vmscan.h"
 
 #include <setjmp.h>
-#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -60,18 +58,6 @@ static void finish(void)
 	pcp_validate(&pcp);
 	page_alloc_validate();
 	assert_int_equal(zone->nr_isolated, 0);
-}
-
-static size_t resident(uint32_t pfn, size_t n)
-{
-	static unsigned char map[SECTION_PAGES];
-	size_t count = 0;
-
-	assert_int_equal(mincore(pfn_to_address(pfn), n << PAGE_SHIFT, map),
-			 0);
-	for (size_t i = 0; i < n; i++)
-		count += map[i] & 1;
-	return count;
 }
 
 /* Blocks of these orders, between pages in use; freed dirty. Their pfns. */
@@ -136,14 +122,14 @@ static void test_the_largest_blocks_are_purged_first(void **state)
 		size_t n = 1UL << orders[by_size[i]];
 
 		assert_true(is_dirty(by_size[i]));
-		assert_int_equal(zone_purge(zone, n, 0), n);
+		assert_int_equal(world_purge(n, 0), n);
 		assert_false(is_dirty(by_size[i]));
-		assert_int_equal(resident(pfns[by_size[i]], n), 0);
+		assert_int_equal(world_resident(pfns[by_size[i]], n), 0);
 		if (i + 1 < array_size(by_size))
 			assert_true(is_dirty(by_size[i + 1]));
 		finish();
 	}
-	assert_int_equal(zone_purge(zone, SIZE_MAX, 0), 0);
+	assert_int_equal(world_purge(SIZE_MAX, 0), 0);
 	end(page);
 }
 
@@ -152,7 +138,7 @@ static void test_blocks_below_the_least_order_are_left(void **state)
 	struct page *page = begin();
 
 	(void)state;
-	assert_int_equal(zone_purge(zone, SIZE_MAX, 5), 1024 + 512 + 32);
+	assert_int_equal(world_purge(SIZE_MAX, 5), 1024 + 512 + 32);
 	assert_true(is_dirty(0) && is_dirty(2) && is_dirty(5));
 	assert_false(is_dirty(1) || is_dirty(3) || is_dirty(4));
 	end(page);
@@ -167,15 +153,15 @@ static void test_a_large_block_is_purged_in_part(void **state)
 	memset(page_address(page), 0x66, PAGE_SIZE << 12);
 	free_pages(NULL, page, 12);
 	/* By pageblocks, from the end. */
-	assert_int_equal(zone_purge(zone, 100, 0), PAGEBLOCK_PAGES);
+	assert_int_equal(world_purge(100, 0), PAGEBLOCK_PAGES);
 	assert_int_equal(dirty_count(pfn, 4096), 7 * PAGEBLOCK_PAGES);
-	assert_int_equal(resident(pfn, 4096), 7 * PAGEBLOCK_PAGES);
+	assert_int_equal(world_resident(pfn, 4096), 7 * PAGEBLOCK_PAGES);
 	assert_false(dirty_any(pfn + 7 * PAGEBLOCK_PAGES, PAGEBLOCK_PAGES));
 	finish();
-	assert_int_equal(zone_purge(zone, PAGEBLOCK_PAGES + 1, 0),
+	assert_int_equal(world_purge(PAGEBLOCK_PAGES + 1, 0),
 			 2 * PAGEBLOCK_PAGES);
-	assert_int_equal(zone_purge(zone, SIZE_MAX, 0), 5 * PAGEBLOCK_PAGES);
-	assert_int_equal(resident(pfn, 4096), 0);
+	assert_int_equal(world_purge(SIZE_MAX, 0), 5 * PAGEBLOCK_PAGES);
+	assert_int_equal(world_resident(pfn, 4096), 0);
 	finish();
 }
 
@@ -189,9 +175,9 @@ static void test_the_clean_part_of_a_block_is_not_counted(void **state)
 	memset(page_address(page), 0x66, 8 << PAGE_SHIFT);
 	free_pages_exact(NULL, page, 8);
 	assert_int_equal(zone->nr_free_dirty, 8);
-	assert_int_equal(zone_purge(zone, SIZE_MAX, 0), 8);
+	assert_int_equal(world_purge(SIZE_MAX, 0), 8);
 	assert_int_equal(zone->nr_purged, before + 8);
-	assert_int_equal(resident(page_to_pfn(page), 1024), 0);
+	assert_int_equal(world_resident(page_to_pfn(page), 1024), 0);
 	finish();
 }
 

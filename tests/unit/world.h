@@ -13,6 +13,8 @@
 #include "capture.h"
 #include "mm/meta.h"
 #include "mm/page_alloc.h"
+#include "mm/page_isolation.h"
+#include "mm/vmscan.h"
 #include "mm/zonelist.h"
 #include "os/os.h"
 #include "slab/size_class.h"
@@ -20,6 +22,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -45,6 +48,32 @@ static inline struct zone *world_zone(void)
 static inline size_t world_used(void)
 {
 	return zone_used(world_zone());
+}
+
+/* Of n pages, those in memory. */
+static inline size_t world_resident(uint32_t pfn, size_t n)
+{
+	unsigned char map[512];
+	size_t count = 0, some;
+
+	for (size_t at = pfn, end = at + n; at < end; at += some) {
+		some = min(end - at, sizeof(map));
+		CHECK(mincore(pfn_to_address(at), some << PAGE_SHIFT, map) ==
+		      0);
+		for (size_t i = 0; i < some; i++)
+			count += map[i] & 1;
+	}
+	return count;
+}
+
+static inline size_t world_purge(size_t target, unsigned int min_order)
+{
+	size_t purged;
+
+	lock_acquire(&reclaim_lock);
+	purged = zone_purge(world_zone(), target, min_order);
+	lock_release(&reclaim_lock);
+	return purged;
 }
 
 /* As if the pageblocks under n pages, all of one section, had asked for huge
