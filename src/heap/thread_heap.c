@@ -145,6 +145,8 @@ static void heap_shrink(enum reclaim how)
 	struct heap *shared = __atomic_load_n(&registry.shared,
 					      __ATOMIC_ACQUIRE);
 
+	if (how == RECLAIM_RUNS)
+		return;
 	/* By the clock its thread has done it just now. */
 	if (how != RECLAIM_IDLE && own)
 		heap_flush_bins(own, reclaim_is_total(how));
@@ -168,7 +170,10 @@ static void heap_shrink(enum reclaim how)
 }
 
 static struct shrinker heap_shrinker = { .shrink = heap_shrink };
-static struct shrinker barn_shrinker = { .shrink = barn_shrink_all };
+static struct shrinker barn_shrinker = {
+	.count = barn_count_runs,
+	.shrink = barn_shrink_all,
+};
 
 static bool heap_start_nodes(void)
 {

@@ -63,6 +63,8 @@ static struct page *rmqueue_or_grow(struct zone *zone, unsigned int order,
 
 	if (!(gfp & GFP_WAIT))
 		return page;
+	if (!page && reclaim_runs(zone))
+		page = rmqueue(zone, order, gfp, ac);
 	if (!page && reclaim_scattered(zone))
 		page = rmqueue(zone, order, gfp, ac);
 	while (!page && zone_grow(zone, order, ac->migratetype))

@@ -211,6 +211,34 @@ void reclaim_tick(uint64_t now)
 	lock_release(&reclaim_lock);
 }
 
+static size_t count_runs(void)
+{
+	size_t n = 0;
+
+	for (struct shrinker *s = shrinkers; s; s = s->next)
+		n += s->count ? s->count() : 0;
+	return n;
+}
+
+static size_t zone_managed(struct zone *zone)
+{
+	size_t managed;
+
+	lock_acquire(&zone->lock);
+	managed = zone->managed;
+	lock_release(&zone->lock);
+	return managed;
+}
+
+bool reclaim_runs(struct zone *zone)
+{
+	if (count_runs() < max(zone_managed(zone) / 8, PAGEBLOCK_PAGES))
+		return false;
+	for (struct shrinker *s = shrinkers; s; s = s->next)
+		s->shrink(RECLAIM_RUNS);
+	return true;
+}
+
 /* An eighth of the zone is free and yet too scattered, and enough has been
  * freed since the caches were last emptied for it to be of use again. */
 static bool zone_is_scattered(struct zone *zone)

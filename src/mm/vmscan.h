@@ -19,6 +19,7 @@
 #include "mm/mmzone.h"
 
 enum reclaim {
+	RECLAIM_RUNS,	/* runs that barns keep, into zones */
 	RECLAIM_STALE,	/* what lay unused since the last time, into zones */
 	RECLAIM_CACHES,	/* all caches, into zones */
 	RECLAIM_IDLE,	/* what lay unused, and on to the kernel */
@@ -36,6 +37,8 @@ static inline bool reclaim_purges(enum reclaim how)
 }
 
 struct shrinker {
+	/* Pages that RECLAIM_RUNS would free; NULL: none. A hint. */
+	size_t (*count)(void);
 	/* Of locks, only the shared heap's may be held when it is called. */
 	void (*shrink)(enum reclaim how);
 	struct shrinker *next;
@@ -57,6 +60,10 @@ static inline bool reclaim_is_pressed(void)
 
 /* Reclaims by time, if `now` is past the due moment and nobody else does. */
 void reclaim_tick(uint64_t now);
+
+/* The zone has no block that is large enough, and caches keep runs of an eighth
+ * of its size: these are freed. False: they keep less. */
+bool reclaim_runs(struct zone *zone);
 
 /* The zone has no block that is large enough. Empties the caches when it has
  * much free memory, scattered because of what the caches hold; false: it has

@@ -100,5 +100,19 @@ static void barn_shrink(struct barn *barn, enum reclaim how)
 void barn_shrink_all(enum reclaim how)
 {
 	for_each_barn(barn)
-		barn_shrink(barn, how);
+		if (how != RECLAIM_RUNS)
+			barn_shrink(barn, how);
+		else if (!class_is_small(barn->class))
+			barn_shrink_lanes(barn, RECLAIM_CACHES);
+}
+
+size_t barn_count_runs(void)
+{
+	size_t bytes = 0;
+
+	for_each_barn(barn)
+		if (!class_is_small(barn->class))
+			bytes += barn_nr_cached(barn) *
+				 size_classes[barn->class].size;
+	return bytes >> PAGE_SHIFT;
 }

@@ -110,6 +110,31 @@ static void test_reclaim_of_caches_empties_full_sheaves(void **state)
 	finish();
 }
 
+static void test_reclaim_of_runs_leaves_small_objects(void **state)
+{
+	struct barn *small = busy_barn_for(128), *runs = barn_for(1UL << 20);
+	struct sheaf *sheaf = sheaf_alloc(2);
+
+	(void)state;
+	assert_true(put_full(small, 0, full_sheaf(small, 62)));
+	sheaf->nr = 2;
+	for (size_t i = 0; i < 2; i++) {
+		struct page *page = alloc_pages(&pcp, GFP_USER, 8);
+
+		run_set_nr_pages(page, 256);
+		page_set_word(page, word_make_run(0, runs->class, RUN_CACHED));
+		sheaf->object[i] = page_address(page);
+	}
+	assert_true(put_full(runs, 0, sheaf));
+	assert_int_equal(barn_count_runs(), 512);
+	barn_shrink_all(RECLAIM_RUNS);
+	assert_int_equal(barn_count_runs(), 0);
+	assert_int_equal(runs->lane[0].nr_full, 0);
+	assert_int_equal(small->lane[0].nr_full, 1);
+	barn_shrink_all(RECLAIM_CACHES);
+	finish();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -119,6 +144,7 @@ int main(void)
 		cmocka_unit_test(
 			test_a_huge_page_is_not_split_for_a_few_objects),
 		cmocka_unit_test(test_reclaim_of_caches_empties_full_sheaves),
+		cmocka_unit_test(test_reclaim_of_runs_leaves_small_objects),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

@@ -15,6 +15,8 @@ static struct zone *zone;
 static struct pcp pcp;
 static size_t nr_calls;		/* not counting looks: RECLAIM_STALE */
 static size_t nr_looks;
+static size_t nr_runs;		/* pages that RECLAIM_RUNS would free */
+static struct page *cached;	/* a block that it does */
 static enum reclaim last_how;
 
 static void shrink(enum reclaim how)
@@ -23,11 +25,20 @@ static void shrink(enum reclaim how)
 		nr_looks++;
 		return;
 	}
+	if (how == RECLAIM_RUNS && cached) {
+		free_pages(NULL, cached, MAX_PAGE_ORDER);
+		cached = NULL;
+	}
 	nr_calls++;
 	last_how = how;
 }
 
-static struct shrinker shrinker = { .shrink = shrink };
+static size_t count(void)
+{
+	return nr_runs;
+}
+
+static struct shrinker shrinker = { .count = count, .shrink = shrink };
 
 static int start(void **state)
 {
@@ -50,6 +61,7 @@ static int fresh(void **state)
 	zone->low_free_dirty = 0;
 	reclaim_due_ms = 0;
 	nr_calls = 0;
+	nr_runs = 0;
 	return 0;
 }
 
@@ -296,6 +308,31 @@ static void test_a_scattered_zone_empties_the_caches_once(void **state)
 	finish();
 }
 
+static void test_cached_runs_go_before_a_zone_grows(void **state)
+{
+	static struct page *page[64];
+	struct page *kept, *served;
+	size_t n = 0, managed;
+
+	(void)state;
+	page[n++] = alloc_pages(NULL, GFP_USER, MAX_PAGE_ORDER);
+	while ((page[n] = alloc_pages(NULL, 0, MAX_PAGE_ORDER)))
+		n++;
+	managed = zone->managed;
+	kept = cached = page[--n];
+	nr_runs = managed / 8 - 1;
+	assert_false(reclaim_runs(zone));
+	assert_ptr_equal(cached, kept);
+	nr_runs++;
+	served = alloc_pages(NULL, GFP_USER, MAX_PAGE_ORDER);
+	assert_ptr_equal(served, kept);
+	assert_int_equal(zone->managed, managed);
+	free_pages(NULL, served, MAX_PAGE_ORDER);
+	while (n)
+		free_pages(NULL, page[--n], MAX_PAGE_ORDER);
+	finish();
+}
+
 static void test_a_failing_request_empties_the_caches(void **state)
 {
 	(void)state;
@@ -440,6 +477,8 @@ int main(void)
 			test_reclaim_of_caches_calls_shrinkers_alone, fresh),
 		cmocka_unit_test_setup(
 			test_a_scattered_zone_empties_the_caches_once, fresh),
+		cmocka_unit_test_setup(
+			test_cached_runs_go_before_a_zone_grows, fresh),
 		cmocka_unit_test_setup(
 			test_a_failing_request_empties_the_caches, fresh),
 		cmocka_unit_test_setup(
