@@ -72,11 +72,6 @@ static never_inline void bin_send_home(struct heap *heap, struct bin *bin)
 	barn_flush(&heap->pcp, away, n);
 }
 
-static size_t nr_heaps(void)
-{
-	return __atomic_load_n(&registry.nr_heaps, __ATOMIC_RELAXED);
-}
-
 static bool bin_look_is_due(const struct heap *heap, const struct bin *bin)
 {
 	return unlikely(heap->ticks % FOREIGN_PERIOD == 0) &&

@@ -259,14 +259,16 @@ void heap_free_pages(struct page *page, size_t n);
 /* Empties the caches of the calling thread, and those without owner. */
 void heap_flush(void);
 
-/* Sums over all heaps, by class. Exact when the other threads rest. */
+/* Of a class, sums over all heaps. Exact when the other threads rest. */
 struct heap_counts {
-	uint64_t nr_alloc[NR_CLASSES], nr_free[NR_CLASSES];	/* calls */
-	size_t nr_cached[NR_CLASSES];	/* objects in bins */
-	size_t nr_heaps;
+	uint64_t nr_alloc, nr_free;	/* calls */
+	size_t nr_cached;		/* objects in bins */
 };
 
-void heap_count(struct heap_counts *counts);
+void heap_count(unsigned int class, struct heap_counts *counts);
+
+/* With those that wait for a thread. */
+size_t heap_nr(void);
 
 /* The state of all heaps; what only a still process can check. Slow. */
 void heap_validate(void);

@@ -371,8 +371,7 @@ void heap_tick_slow(struct heap *heap, uint64_t now)
 	heap->due_ms = now + options.decay_ms / 2 + 1;
 	/* The first thread may end before the process, but only a process with
 	 * more threads has to know. */
-	if (heap == registry.first &&
-	    __atomic_load_n(&registry.nr_heaps, __ATOMIC_RELAXED) > 1)
+	if (heap == registry.first && nr_heaps() > 1)
 		heap_register_first();
 	heap_flush_bins(heap, false);
 	reclaim_tick(now);
@@ -402,41 +401,48 @@ static void bin_count(const struct bin *bin, unsigned int class,
 
 	main = main > most ? 0 : main;
 	spare = spare > most ? 0 : spare;
-	counts->nr_cached[class] += main + spare;
+	counts->nr_cached += main + spare;
 	if (!class_is_small(class))
 		return;
 	if (bin->main_given > main)
-		counts->nr_alloc[class] += bin->main_given - main;
+		counts->nr_alloc += bin->main_given - main;
 	if (spare > bin->spare_given)
-		counts->nr_free[class] += spare - bin->spare_given;
+		counts->nr_free += spare - bin->spare_given;
 }
 
 __attribute__((no_sanitize("thread")))
-static void heap_count_one(const struct heap *heap, struct heap_counts *counts)
+static void heap_count_one(const struct heap *heap, unsigned int class,
+			   struct heap_counts *counts)
 {
-	counts->nr_heaps++;
-	for (unsigned int class = 0; class < NR_CLASSES; class++) {
-		bin_count(&heap->bin[class + 1], class, counts);
-		counts->nr_alloc[class] += heap->nr_alloc[class];
-		counts->nr_free[class] += heap->nr_free[class];
-		for_each_alien(node, heap)
-			bin_count(&heap_node_bins(heap, (int)node)[class + 1],
-				  class, counts);
-	}
+	bin_count(&heap->bin[class + 1], class, counts);
+	counts->nr_alloc += heap->nr_alloc[class];
+	counts->nr_free += heap->nr_free[class];
+	for_each_alien(node, heap)
+		bin_count(&heap_node_bins(heap, (int)node)[class + 1], class,
+			  counts);
 }
 
-void heap_count(struct heap_counts *counts)
+static const struct heap *heap_shared(void)
 {
-	const struct heap *shared = __atomic_load_n(&registry.shared,
-						    __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&registry.shared, __ATOMIC_ACQUIRE);
+}
+
+void heap_count(unsigned int class, struct heap_counts *counts)
+{
+	const struct heap *shared = heap_shared();
 
 	*counts = (struct heap_counts){ 0 };
 	lock_acquire(&registry.lock);
 	if (shared)
-		heap_count_one(shared, counts);
+		heap_count_one(shared, class, counts);
 	for (struct heap *heap = registry.heaps; heap; heap = heap->next)
-		heap_count_one(heap, counts);
+		heap_count_one(heap, class, counts);
 	lock_release(&registry.lock);
+}
+
+size_t heap_nr(void)
+{
+	return nr_heaps() + (heap_shared() != NULL);
 }
 
 void heap_validate(void)
@@ -446,7 +452,8 @@ void heap_validate(void)
 	page_alloc_validate();
 	for_each_barn(barn)
 		barn_validate(barn);
-	heap_count(&counts);
-	for (unsigned int class = 0; class < NR_CLASSES; class++)
-		CHECK(counts.nr_free[class] <= counts.nr_alloc[class]);
+	for (unsigned int class = 0; class < NR_CLASSES; class++) {
+		heap_count(class, &counts);
+		CHECK(counts.nr_free <= counts.nr_alloc);
+	}
 }

@@ -38,6 +38,12 @@ struct heap_registry {
 
 extern struct heap_registry registry;
 
+/* But for the shared one. A hint. */
+static inline size_t nr_heaps(void)
+{
+	return __atomic_load_n(&registry.nr_heaps, __ATOMIC_RELAXED);
+}
+
 /* The calling thread's from now on; NULL: it has none. */
 void thread_set_heap(struct heap *heap);
 

@@ -38,12 +38,12 @@ static void gather_heaps(struct figures *figures)
 {
 	struct heap_counts counts;
 
-	heap_count(&counts);
-	figures->nr_heaps = counts.nr_heaps;
+	figures->nr_heaps = heap_nr();
 	for (unsigned int i = 0; i < NR_CLASSES; i++) {
-		figures->class[i].nr_alloc = counts.nr_alloc[i];
-		figures->class[i].nr_free = counts.nr_free[i];
-		figures->class[i].nr_cached = counts.nr_cached[i];
+		heap_count(i, &counts);
+		figures->class[i].nr_alloc = counts.nr_alloc;
+		figures->class[i].nr_free = counts.nr_free;
+		figures->class[i].nr_cached = counts.nr_cached;
 	}
 }
 

@@ -3,14 +3,23 @@
 struct size_class size_classes[NR_CLASSES];
 uint16_t size_class_bins[LOOKUP_MAX / MIN_ALIGN + 1];
 
+/* The n-th size above `from`, of so many per doubling. */
+static size_t size_above(size_t from, unsigned int per_doubling, unsigned int n)
+{
+	return (from << n / per_doubling) / per_doubling *
+	       (per_doubling + 1 + n % per_doubling);
+}
+
+/* See size_class_of. */
 static size_t class_size(unsigned int class)
 {
-	unsigned int doubling;
-
 	if (class < 8)
 		return 16 * ((size_t)class + 1);
-	doubling = (class - 8) / 4;
-	return (128UL << doubling) / 4 * (5 + (class - 8) % 4);
+	if (class < 20)
+		return size_above(128, 4, class - 8);
+	if (class < 44)
+		return size_above(1024, 8, class - 20);
+	return size_above(8192, 4, class - 44);
 }
 
 /* Enough objects to make a slab worth its descriptor, and at most a 32nd of
@@ -40,7 +49,7 @@ static unsigned int sheaf_max(size_t size)
 {
 	if (size <= 512)
 		return SHEAF_MAX_OBJECTS;
-	if (size <= 8192)
+	if (size <= 3072)
 		return 13;
 	/* The bytes that a thread may cache of runs are bounded besides. */
 	return size < 16384 || size > 65536 ? 5 : 13;

@@ -1,8 +1,10 @@
 /*
  * size_class - from a size to a class and back.
  *
- * 1. Steps of 16 bytes to 128, then four classes per doubling to 4 MiB: at
- *    most a fifth of an object is lost, and each object is 16-byte aligned.
+ * 1. Steps of 16 bytes to 128, then four classes per doubling to 1 KiB, eight
+ *    to 8 KiB, and four to 4 MiB: at most a fifth of an object is lost, and
+ *    of objects that have pages of their own only what they do not touch. Each
+ *    is 16-byte aligned.
  * 2. Classes below 16 KiB are small: objects in slabs. The others are runs
  *    of pages, one object each.
  * 3. A class has a bin in each heap, named by its byte offset there, so that
@@ -13,8 +15,8 @@
 
 #include "base/param.h"
 
-#define NR_SMALL_CLASSES	35
-#define NR_CLASSES		68
+#define NR_SMALL_CLASSES	47
+#define NR_CLASSES		80
 #define SMALL_MAX		14336UL		/* bytes */
 #define CLASS_MAX		(4UL << 20)	/* bytes */
 #define LOOKUP_MAX		4096UL		/* bytes; by table */
@@ -50,7 +52,11 @@ static inline unsigned int size_class_of(size_t size)
 		return size ? (unsigned int)(size - 1) / 16 : 0;
 	size--;
 	log = log2_floor(size);
-	return 8 + (log - 7) * 4 + (size >> (log - 2) & 3);
+	if (size < 1024)
+		return 8 + (log - 7) * 4 + (size >> (log - 2) & 3);
+	if (size < 8192)
+		return 20 + (log - 10) * 8 + (size >> (log - 3) & 7);
+	return 44 + (log - 13) * 4 + (size >> (log - 2) & 3);
 }
 
 /*

@@ -17,7 +17,7 @@
 #define MANY	20000	/* objects */
 
 static void *objects[MANY];
-static struct heap_counts before, after;
+static struct heap_counts before[NR_CLASSES], after[NR_CLASSES];
 
 static struct bin *bin_for(unsigned int class)
 {
@@ -38,9 +38,15 @@ static void release(size_t from, size_t to)
 		mem_free(objects[from]);
 }
 
+static void count_calls(struct heap_counts *counts)
+{
+	for (unsigned int i = 0; i < NR_CLASSES; i++)
+		heap_count(i, &counts[i]);
+}
+
 static size_t live(const struct heap_counts *counts, unsigned int class)
 {
-	return counts->nr_alloc[class] - counts->nr_free[class];
+	return counts[class].nr_alloc - counts[class].nr_free;
 }
 
 static void finish(void)
@@ -134,7 +140,7 @@ static void test_calls_are_counted_exactly(void **state)
 	size_t n[NR_CLASSES] = { 0 }, nr_alloc[NR_CLASSES] = { 0 };
 
 	(void)state;
-	heap_count(&before);
+	count_calls(before);
 	for (size_t i = 0; i < MANY; i++) {
 		size_t k = world_below(&seed, 500);
 		unsigned int class = (unsigned int)(k % NR_CLASSES);
@@ -151,20 +157,20 @@ static void test_calls_are_counted_exactly(void **state)
 		if (i % 512 == 0)
 			heap_flush();
 	}
-	heap_count(&after);
+	count_calls(after);
 	for (unsigned int class = 0; class < NR_CLASSES; class++) {
-		assert_int_equal(live(&after, class) - live(&before, class),
+		assert_int_equal(live(after, class) - live(before, class),
 				 n[class]);
-		assert_int_equal(after.nr_alloc[class] -
-				 before.nr_alloc[class], nr_alloc[class]);
+		assert_int_equal(after[class].nr_alloc -
+				 before[class].nr_alloc, nr_alloc[class]);
 	}
 	for (size_t k = 0; k < 500; k++) {
 		mem_free(objects[MANY - 1 - k]);
 		objects[MANY - 1 - k] = NULL;
 	}
-	heap_count(&after);
+	count_calls(after);
 	for (unsigned int class = 0; class < NR_CLASSES; class++)
-		assert_int_equal(live(&after, class), live(&before, class));
+		assert_int_equal(live(after, class), live(before, class));
 	finish();
 }
 
@@ -220,8 +226,8 @@ static void test_what_nobody_takes_is_given_back(void **state)
 	allocate(class, 0, MANY);
 	assert_true(world_used() > used + MANY * 80 / PAGE_SIZE);
 	release(0, MANY);
-	heap_count(&after);
-	cached = after.nr_cached[class];
+	count_calls(after);
+	cached = after[class].nr_cached;
 	assert_true(cached <= 2 * max);
 	/* Its stacks, the barn's sheaves, a pcp full and an unused slab. */
 	assert_true(world_used() < used + 32 + PCP_MAX_HIGH + 18 * max);
@@ -286,8 +292,8 @@ static void test_runs_beyond_the_cache_go_to_the_barn(void **state)
 		release(0, 6);
 		assert_true(thread_heap()->cached_runs <= options.cache);
 	}
-	heap_count(&after);
-	assert_int_equal(after.nr_cached[class], bin_main_count(
+	count_calls(after);
+	assert_int_equal(after[class].nr_cached, bin_main_count(
 						bin_for(class)));
 	assert_int_equal(barn_nr_cached(barn_of(0, class)) +
 			 bin_main_count(bin_for(class)), 6);
@@ -375,7 +381,7 @@ static void test_a_thread_s_end_leaves_nothing_behind(void **state)
 	size_t nr_heaps;
 
 	(void)state;
-	heap_count(&before);
+	count_calls(before);
 	run_thread(use_some);
 	heap = seen_heap;
 	nr_heaps = registry.nr_heaps;
@@ -388,9 +394,9 @@ static void test_a_thread_s_end_leaves_nothing_behind(void **state)
 		assert_int_equal(bin_spare_count(bin), 0);
 	}
 	assert_int_equal(heap->cached_runs, 0);
-	heap_count(&after);
+	count_calls(after);
 	for (unsigned int class = 0; class < NR_CLASSES; class++)
-		assert_int_equal(live(&after, class), live(&before, class));
+		assert_int_equal(live(after, class), live(before, class));
 
 	/* The next thread has the same heap. */
 	for (int i = 0; i < 20; i++) {
@@ -413,14 +419,14 @@ static void test_what_another_thread_freed_is_there_for_all(void **state)
 	size_t used = world_used(), once = (5000 * 224 >> PAGE_SHIFT) + 32;
 
 	(void)state;
-	heap_count(&before);
+	count_calls(before);
 	for (int round = 0; round < 5; round++) {
 		allocate(class, 0, 5000);
 		run_thread(free_all);
 	}
 	assert_true(world_used() <= used + once + PCP_MAX_HIGH);
-	heap_count(&after);
-	assert_int_equal(live(&after, class), live(&before, class));
+	count_calls(after);
+	assert_int_equal(live(after, class), live(before, class));
 	finish();
 }
 
@@ -447,16 +453,16 @@ static void *set_the_key(void *arg)
 static void test_calls_after_a_thread_s_end_use_the_shared_heap(void **state)
 {
 	(void)state;
-	heap_count(&before);
+	count_calls(before);
 	assert_int_equal(pthread_key_create(&key, destructor), 0);
 	run_thread(set_the_key);
 	assert_null(heap_in_destructor);
 	assert_non_null(from_destructor);
-	heap_count(&after);
-	assert_int_equal(live(&after, size_class_of(500)),
-			 live(&before, size_class_of(500)) + 1);
-	assert_int_equal(live(&after, size_class_of(300)),
-			 live(&before, size_class_of(300)));
+	count_calls(after);
+	assert_int_equal(live(after, size_class_of(500)),
+			 live(before, size_class_of(500)) + 1);
+	assert_int_equal(live(after, size_class_of(300)),
+			 live(before, size_class_of(300)));
 	mem_free(from_destructor);
 	pthread_key_delete(key);
 	finish();

@@ -102,9 +102,9 @@ static void adopts(void)
 	reclaim_caches();
 	CHECK(other->state == HEAP_FREE);
 	CHECK(other_count() == 0);
-	heap_count(&counts);
-	CHECK(counts.nr_cached[class] == 0);
-	CHECK(counts.nr_alloc[class] - counts.nr_free[class] >= COUNT);
+	heap_count(class, &counts);
+	CHECK(counts.nr_cached == 0);
+	CHECK(counts.nr_alloc - counts.nr_free >= COUNT);
 	CHECK(barn_of(0, class)->nr_slabs * size_classes[class].nr_objects <
 	      2UL * COUNT + size_classes[class].nr_objects);
 	heap_validate();

@@ -52,8 +52,8 @@ static size_t nr_live(unsigned int class)
 {
 	struct heap_counts counts;
 
-	heap_count(&counts);
-	return counts.nr_alloc[class] - counts.nr_free[class];
+	heap_count(class, &counts);
+	return counts.nr_alloc - counts.nr_free;
 }
 
 /* The calling thread is of the node from now on. */
