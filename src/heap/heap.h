@@ -118,7 +118,7 @@ static force_inline struct bin *heap_bin(struct heap *heap, size_t offset)
 
 /* A small object from main, or NULL: the bin is empty, or its next object
  * has lost its key. Both show as a missing key: below the last object of a
- * sheaf stands a pointer to a word that never is one (sheaf_end). */
+ * sheaf stands a pointer to a word that never is one (sheaf.h). */
 static force_inline void *bin_pop(struct bin *bin)
 {
 	void **top = bin->main_top;

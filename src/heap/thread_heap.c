@@ -16,7 +16,7 @@ static uint16_t bin_first_want(unsigned int class)
 	return (uint16_t)max(n, (size_t)class_group(class));
 }
 
-union no_sheaf no_sheaf = { .sheaf = { .end = &sheaf_end } };
+union no_sheaf no_sheaf = { .sheaf = { .end = &no_sheaf.sheaf.end } };
 
 __thread struct thread_fast thread_fast
 	__attribute__((tls_model("initial-exec"))) = { .map_end = NO_MAP_END };

@@ -66,7 +66,7 @@ struct barn {
 	size_t nr_slabs, nr_partial;
 	size_t nr_taken;	/* objects taken from the slabs */
 	struct list partial[BARN_LANES];
-	struct lane *lane;	/* BARN_LANES of them */
+	struct lane *lane;	/* the first: see barn_lane */
 };
 
 /* The lane of a heap. Heaps of one node or cache may have every second or
@@ -76,16 +76,23 @@ static inline unsigned int lane_number(unsigned int heap)
 	return (heap + heap / BARN_LANES) % BARN_LANES;
 }
 
+/* Lanes of one number lie together: CPUs fetch lines by pairs, and neighbours
+ * that are of other heaps would be taken from each other. So does a process
+ * with one heap write to few pages of them. */
+static inline struct lane *barn_lane(const struct barn *barn, unsigned int n)
+{
+	return barn->lane + (size_t)n * NR_CLASSES;
+}
+
 #define for_each_lane(at, barn) \
 	for (struct lane *at = (barn)->lane; \
-	     at < (barn)->lane + BARN_LANES; at++)
+	     at < barn_lane(barn, BARN_LANES); at += NR_CLASSES)
 
-/* Lanes lie behind all barns: most processes write to few of their pages. */
 struct barn_set {
 	struct barn barn[NR_CLASSES];
 	struct barn_set *next;	/* of the node. Atomic */
 	int cache;		/* whose; ANY_CACHE: not yet known. Atomic */
-	struct lane lane[NR_CLASSES][BARN_LANES];
+	struct lane lane[BARN_LANES][NR_CLASSES];
 };
 
 #define ANY_CACHE	(-1)

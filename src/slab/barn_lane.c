@@ -140,8 +140,8 @@ struct sheaf *barn_get_full(struct barn *barn, uint8_t heap,
 	unsigned int i;
 
 	for (i = 0; i < BARN_LANES && !full; i++)
-		full = lane_get_full(&barn->lane[(own + i) % BARN_LANES], empty,
-				     !i, size);
+		full = lane_get_full(barn_lane(barn, (own + i) % BARN_LANES),
+				     empty, !i, size);
 	/* Rule 4: another lane's, or more than the CPU's cache holds. */
 	if (full && class_is_small(barn->class) &&
 	    (i > 1 || barn_slab_bytes(barn) > CPU_CACHE_BYTES))
@@ -170,7 +170,7 @@ static bool lane_has_room(struct barn *barn, const struct lane *lane, size_t n)
 bool barn_put_full(struct barn *barn, uint8_t heap, struct sheaf *full,
 		   size_t want, struct sheaf **empty)
 {
-	struct lane *lane = &barn->lane[lane_number(heap)];
+	struct lane *lane = barn_lane(barn, lane_number(heap));
 	bool room;
 
 	*empty = NULL;
@@ -195,7 +195,7 @@ bool barn_put_full(struct barn *barn, uint8_t heap, struct sheaf *full,
 
 struct sheaf *barn_get_empty(struct barn *barn, uint8_t heap, size_t want)
 {
-	struct lane *lane = &barn->lane[lane_number(heap)];
+	struct lane *lane = barn_lane(barn, lane_number(heap));
 	struct sheaf *empty = NULL;
 
 	if (__atomic_load_n(&lane->nr_empty, __ATOMIC_RELAXED)) {

@@ -22,7 +22,7 @@ static void barn_set_init(struct barn_set *set, int node, int cache)
 		struct barn *barn = &set->barn[class];
 
 		lock_init(&barn->lock, LOCK_BARN);
-		barn->lane = set->lane[class];
+		barn->lane = &set->lane[0][class];
 		for (size_t i = 0; i < BARN_LANES; i++)
 			list_init(&barn->partial[i]);
 		if (DEBUG_ZBM)

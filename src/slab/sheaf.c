@@ -1,9 +1,6 @@
 #include "slab/sheaf.h"
 #include "mm/meta.h"
 
-/* 0, which is no object's key. */
-uint64_t sheaf_end;
-
 static size_t sheaf_bytes(size_t capacity)
 {
 	return sizeof(struct sheaf) + capacity * sizeof(void *);
@@ -15,7 +12,7 @@ struct sheaf *sheaf_alloc(size_t want)
 	struct sheaf *sheaf = meta_alloc(size);
 
 	if (sheaf) {
-		sheaf->end = &sheaf_end;
+		sheaf->end = &sheaf->end;
 		sheaf->capacity = (uint16_t)((size - sizeof(*sheaf)) /
 					     sizeof(void *));
 	}

@@ -11,12 +11,16 @@ struct sheaf {
 	struct sheaf *next;
 	uint16_t capacity;
 	uint16_t nr;
-	void *end;	/* &sheaf_end: what a pop of nothing finds */
+	void *end;	/* what a pop of nothing finds: see below */
 	void *object[];
 };
 
-/* A word that is no object's key. */
-extern uint64_t sheaf_end;
+/*
+ * `end` points to itself: a word that is not its address times KEY_FACTOR, and
+ * so no object's. Not to one word for all sheaves: while the CPU still takes it
+ * for an object, it prepares to write to it, and takes its line from the other
+ * CPUs.
+ */
 
 #define SHEAF_MIN_CAPACITY	5	/* objects: 64 bytes in all */
 

@@ -19,6 +19,10 @@ static void test_a_sheaf_fills_a_power_of_two_of_bytes(void **state)
 		assert_true(is_pow2(sizeof(*sheaf) + sheaf->capacity *
 				    sizeof(void *)));
 		assert_int_equal(sheaf->nr, 0);
+		/* In its own line, and no object's key. */
+		assert_in_range((uintptr_t)sheaf->end, (uintptr_t)sheaf,
+				(uintptr_t)sheaf->object - 8);
+		assert_false(object_has_key(sheaf->end));
 		memset(sheaf->object, 1, sheaf->capacity * sizeof(void *));
 		sheaf_free(sheaf);
 	}
@@ -59,17 +63,17 @@ static void test_an_empty_sheaf_is_exchanged_for_a_full_one(void **state)
 
 	(void)state;
 	assert_null(barn_get_full(barn, 0, empty));
-	assert_int_equal(barn->lane[0].nr_empty, 0);
+	assert_int_equal(barn_lane(barn, 0)->nr_empty, 0);
 	assert_true(put_full(barn, 0, full));
-	assert_int_equal(barn->lane[0].nr_full, 1);
+	assert_int_equal(barn_lane(barn, 0)->nr_full, 1);
 	validate();
 	assert_ptr_equal(barn_get_full(barn, 0, empty), full);
 	assert_int_equal(full->nr, 30);
-	assert_int_equal(barn->lane[0].nr_full, 0);
-	assert_int_equal(barn->lane[0].nr_empty, 1);
+	assert_int_equal(barn_lane(barn, 0)->nr_full, 0);
+	assert_int_equal(barn_lane(barn, 0)->nr_empty, 1);
 	validate();
 	assert_ptr_equal(barn_get_empty(barn, 0, 30), empty);
-	assert_int_equal(barn->lane[0].nr_empty, 0);
+	assert_int_equal(barn_lane(barn, 0)->nr_empty, 0);
 
 	drop_sheaf(full);
 	sheaf_free(empty);
@@ -86,10 +90,10 @@ static void test_a_full_sheaf_is_put_for_an_empty_one(void **state)
 	assert_true(barn_put_full(barn, 0, full, 30, &first));
 	assert_true(first->capacity >= 30);
 	assert_ptr_equal(barn_get_full(barn, 0, first), full);
-	assert_int_equal(barn->lane[0].nr_empty, 1);
+	assert_int_equal(barn_lane(barn, 0)->nr_empty, 1);
 	assert_true(barn_put_full(barn, 0, full, 14, &empty));
 	assert_ptr_equal(empty, first);
-	assert_int_equal(barn->lane[0].nr_empty, 0);
+	assert_int_equal(barn_lane(barn, 0)->nr_empty, 0);
 	/* One that is too small does not count. */
 	assert_ptr_equal(barn_get_full(barn, 0, empty), full);
 	assert_true(barn_put_full(barn, 0, full, 100, &empty));
@@ -168,7 +172,7 @@ static void test_a_sheaf_goes_round_from_lane_to_lane(void **state)
 	for (int i = 0; i < 10; i++) {
 		assert_true(put_full(barn, 0, full));
 		assert_ptr_equal(barn_get_full(barn, 1, empty), full);
-		assert_int_equal(barn->lane[1].nr_empty, 0);
+		assert_int_equal(barn_lane(barn, 1)->nr_empty, 0);
 		assert_ptr_equal(barn_get_empty(barn, 0, 30), empty);
 		validate();
 	}
@@ -227,7 +231,7 @@ static size_t fill_barn(struct barn *barn, size_t want)
 
 	while (put_full(barn, 0, sheaf = full_sheaf(barn, want)))
 		assert_true(++n < 1000);
-	assert_int_equal(barn->lane[0].nr_full, n);
+	assert_int_equal(barn_lane(barn, 0)->nr_full, n);
 	assert_int_equal(sheaf->nr, want);
 	drop_sheaf(sheaf);
 	return n;
@@ -260,7 +264,7 @@ static void test_full_sheaves_are_kept_as_far_as_they_are_of_use(void **state)
 	/* What is put and never asked for is not. */
 	barn_shrink_all(RECLAIM_STALE);
 	barn_shrink_all(RECLAIM_STALE);
-	assert_int_equal(barn->lane[0].nr_full, 0);
+	assert_int_equal(barn_lane(barn, 0)->nr_full, 0);
 	assert_int_equal(fill_barn(barn, 6), first);
 	empty_barn(barn);
 	finish();
@@ -293,7 +297,7 @@ static void test_empty_sheaves_are_limited(void **state)
 		drop_sheaf(full);
 		validate();
 	}
-	n = barn->lane[0].nr_empty;
+	n = barn_lane(barn, 0)->nr_empty;
 	assert_in_range(n, 1, 32);
 	/* One that is too small is not given out. */
 	in_use = meta.in_use;
@@ -303,7 +307,7 @@ static void test_empty_sheaves_are_limited(void **state)
 		assert_true(sheaf->capacity >= 62);
 		sheaf_free(sheaf);
 	}
-	assert_int_equal(barn->lane[0].nr_empty, 0);
+	assert_int_equal(barn_lane(barn, 0)->nr_empty, 0);
 	assert_true(meta.in_use < in_use);
 	finish();
 }
@@ -348,12 +352,12 @@ static void test_reclaim_frees_empty_sheaves(void **state)
 		assert_true(put_full(barn, 0, full_sheaf(barn, 8)));
 	for (size_t i = 0; i < array_size(sheaf); i++)
 		drop_sheaf(barn_get_full(barn, 0, sheaf_alloc(8)));
-	assert_int_equal(barn->lane[0].nr_empty, array_size(sheaf));
-	barn->lane[0].more_full = 0;
+	assert_int_equal(barn_lane(barn, 0)->nr_empty, array_size(sheaf));
+	barn_lane(barn, 0)->more_full = 0;
 	barn_shrink_all(RECLAIM_STALE);
-	assert_in_range(barn->lane[0].nr_empty, 1, 8);
+	assert_in_range(barn_lane(barn, 0)->nr_empty, 1, 8);
 	validate();
-	while (barn->lane[0].nr_empty)
+	while (barn_lane(barn, 0)->nr_empty)
 		sheaf_free(barn_get_empty(barn, 0, 8));
 	barn_shrink_all(RECLAIM_ALL);
 	assert_int_equal(meta.in_use, in_use);
@@ -373,12 +377,12 @@ static void test_who_misses_makes_any_lane_keep_more(void **state)
 				 i < BARN_MIN_FULL);
 	}
 	for (size_t i = BARN_MIN_FULL; i--;) {
-		assert_int_equal(barn->lane[2].more_full, 0);
+		assert_int_equal(barn_lane(barn, 2)->more_full, 0);
 		assert_ptr_equal(barn_get_full(barn, 1, NULL), sheaf[i]);
 	}
 	assert_null(barn_get_full(barn, 1, NULL));
-	assert_int_equal(barn->lane[2].more_full, BARN_MIN_FULL);
-	assert_int_equal(barn->lane[1].more_full, 0);
+	assert_int_equal(barn_lane(barn, 2)->more_full, BARN_MIN_FULL);
+	assert_int_equal(barn_lane(barn, 1)->more_full, 0);
 	for (size_t i = 0; i < array_size(sheaf); i++)
 		drop_sheaf(sheaf[i]);
 	finish();

@@ -98,14 +98,14 @@ static void test_reclaim_of_caches_empties_full_sheaves(void **state)
 		assert_true(put_full(barn, 0, full_sheaf(barn, 62)));
 	/* The first visit only looks, the second takes what lay unused. */
 	barn_shrink_all(RECLAIM_IDLE);
-	assert_int_equal(barn->lane[0].nr_full, 4);
-	barn_flush(&pcp, barn->lane[0].full->object, 0);
+	assert_int_equal(barn_lane(barn, 0)->nr_full, 4);
+	barn_flush(&pcp, barn_lane(barn, 0)->full->object, 0);
 	assert_true(put_full(barn, 0, barn_get_full(barn, 0, NULL)));
 	barn_shrink_all(RECLAIM_IDLE);
-	assert_int_equal(barn->lane[0].nr_full, 1);
+	assert_int_equal(barn_lane(barn, 0)->nr_full, 1);
 	validate();
 	barn_shrink_all(RECLAIM_CACHES);
-	assert_int_equal(barn->lane[0].nr_full, 0);
+	assert_int_equal(barn_lane(barn, 0)->nr_full, 0);
 	assert_int_equal(barn->nr_slabs, 0);
 	finish();
 }
@@ -129,8 +129,8 @@ static void test_reclaim_of_runs_leaves_small_objects(void **state)
 	assert_int_equal(barn_count_runs(), 512);
 	barn_shrink_all(RECLAIM_RUNS);
 	assert_int_equal(barn_count_runs(), 0);
-	assert_int_equal(runs->lane[0].nr_full, 0);
-	assert_int_equal(small->lane[0].nr_full, 1);
+	assert_int_equal(barn_lane(runs, 0)->nr_full, 0);
+	assert_int_equal(barn_lane(small, 0)->nr_full, 1);
 	barn_shrink_all(RECLAIM_CACHES);
 	finish();
 }
