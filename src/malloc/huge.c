@@ -68,6 +68,18 @@ static bool will_be_written(size_t n)
 		       WRITTEN_ENOUGH;
 }
 
+/* The pages behind the first `old_n` of n are new. */
+static void huge_ask(uint32_t pfn, size_t old_n, size_t n)
+{
+	size_t at = align_up(pfn + old_n, PAGEBLOCK_PAGES);
+
+	if (!hugepages_pay(n))
+		return;
+	hugepages_ask(pfn, n);
+	if (at + PAGEBLOCK_PAGES <= pfn + n && !dirty_any(at, PAGEBLOCK_PAGES))
+		hugepages_touch((uint32_t)at);
+}
+
 /* The pages behind the first `old_n` of n are new to the run. They bring the
  * memory that they have, or, if they will be written, what is free elsewhere.
  * False: some of them have no mapping any more. */
@@ -79,8 +91,8 @@ static bool huge_settle(struct page *page, size_t old_n, size_t n, bool zero)
 	    !migrate_free_pages(page_to_pfn(page) + (uint32_t)old_n,
 				n - old_n))
 		return false;
-	if (written && hugepages_wanted())
-		hugepages_ask(page_to_pfn(page), n);
+	if (written)
+		huge_ask(page_to_pfn(page), old_n, n);
 	reclaim_at_high(page_zone(page));
 	return true;
 }

@@ -27,6 +27,34 @@ bool hugepages_wanted(void)
 	return now == WANTED;
 }
 
+uint64_t hugepages_slow_us = 2000;
+static long pause;	/* pages that do without; atomic */
+
+bool hugepages_pay(size_t n)
+{
+	if (!hugepages_wanted())
+		return false;
+	if (likely(__atomic_load_n(&pause, __ATOMIC_RELAXED) <= 0))
+		return true;
+	__atomic_fetch_sub(&pause, (long)n, __ATOMIC_RELAXED);
+	return false;
+}
+
+void hugepages_note(uint64_t us)
+{
+	if (us >= hugepages_slow_us)
+		__atomic_store_n(&pause, HUGEPAGES_PAUSE * PAGEBLOCK_PAGES,
+				 __ATOMIC_RELAXED);
+}
+
+void hugepages_touch(uint32_t pfn)
+{
+	uint64_t start = os_now_us();
+
+	*(volatile char *)pfn_to_address(pfn) = 0;
+	hugepages_note(os_now_us() - start);
+}
+
 static size_t pages_of(uint32_t pageblocks)
 {
 	return bitmap_count_word(pageblocks) << PAGEBLOCK_ORDER;

@@ -54,7 +54,8 @@ static bool opens_hugepage(const struct zone *zone, uint32_t pfn,
 {
 	return type == MIGRATE_RECLAIMABLE &&
 	       unlikely(zone_resident(zone) >= HUGEPAGES_GROWN) &&
-	       buddy_opens_pageblock(pfn, order) && hugepages_wanted();
+	       buddy_opens_pageblock(pfn, order) &&
+	       hugepages_pay(PAGEBLOCK_PAGES);
 }
 
 static void pcp_refill(struct pcp *pcp, unsigned int order,
@@ -78,9 +79,10 @@ static void pcp_refill(struct pcp *pcp, unsigned int order,
 		zone_note_alloc(zone, 1UL << order);
 	}
 	lock_release(&zone->lock);
-	/* Before the first touch. */
-	if (unlikely(opened))
+	if (unlikely(opened)) {
 		hugepages_ask(opened, PAGEBLOCK_PAGES);
+		hugepages_touch(opened);
+	}
 }
 
 uint32_t pcp_alloc(struct pcp *pcp, unsigned int order, enum migratetype type,

@@ -71,6 +71,9 @@ bool os_remap(void *addr, size_t size);
 /* Milliseconds of a monotonic clock, with a few milliseconds resolution. */
 uint64_t os_now_ms(void);
 
+/* Microseconds of a monotonic clock. */
+uint64_t os_now_us(void);
+
 /* How much address space the process may still map, or SIZE_MAX. */
 size_t os_address_space_left(void);
 

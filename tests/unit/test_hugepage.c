@@ -214,6 +214,28 @@ static void test_a_block_that_asked_grows(void **state)
 	finish();
 }
 
+static void test_pages_that_wait_for_the_host_pause(void **state)
+{
+	void *last;
+
+	(void)state;
+	mem_trim(0);
+	if (!hugepages_wanted())
+		skip();
+	hugepages_note(hugepages_slow_us - 1);
+	assert_true(hugepages_pay(1));
+	hugepages_note(hugepages_slow_us);
+	last = objects_take(NULL, 64, GROWN + 24 * PAGEBLOCK_SIZE);
+	assert_int_equal(nr_asking(), 0);
+	/* Until so many have done without. */
+	assert_false(hugepages_pay(HUGEPAGES_PAUSE * PAGEBLOCK_PAGES));
+	assert_true(hugepages_pay(1));
+	last = objects_take(last, 64, 8 * PAGEBLOCK_SIZE);
+	assert_true(nr_asking() > 0);
+	objects_drop(last);
+	finish();
+}
+
 static void test_what_asks_moves_with_the_pages(void **state)
 {
 	char *p = mem_malloc(SIZE), *q = mem_malloc(SIZE);
@@ -245,7 +267,10 @@ int main(void)
 			test_blocks_that_are_not_written_ask_no_more),
 		cmocka_unit_test(test_a_block_that_asked_grows),
 		cmocka_unit_test(test_what_asks_moves_with_the_pages),
+		cmocka_unit_test(test_pages_that_wait_for_the_host_pause),
 	};
 
+	/* However long this machine's take. */
+	hugepages_slow_us = UINT64_MAX;
 	return cmocka_run_group_tests(tests, start, NULL);
 }
