@@ -137,16 +137,18 @@ static void heap_purge_runs(struct heap *heap, enum reclaim how)
 	}
 }
 
+static struct heap *heap_shared(void)
+{
+	return __atomic_load_n(&registry.shared, __ATOMIC_ACQUIRE);
+}
+
 /* Objects that nobody owns, those that everybody shares and, in need, those
  * of the calling thread: its bin that is being filled is empty. */
 static void heap_shrink(enum reclaim how)
 {
 	struct heap *own = thread_heap();
-	struct heap *shared = __atomic_load_n(&registry.shared,
-					      __ATOMIC_ACQUIRE);
+	struct heap *shared = heap_shared();
 
-	if (how == RECLAIM_RUNS)
-		return;
 	/* By the clock its thread has done it just now. */
 	if (how != RECLAIM_IDLE && own)
 		heap_flush_bins(own, reclaim_is_total(how));
@@ -420,11 +422,6 @@ static void heap_count_one(const struct heap *heap, unsigned int class,
 	for_each_alien(node, heap)
 		bin_count(&heap_node_bins(heap, (int)node)[class + 1], class,
 			  counts);
-}
-
-static const struct heap *heap_shared(void)
-{
-	return __atomic_load_n(&registry.shared, __ATOMIC_ACQUIRE);
 }
 
 void heap_count(unsigned int class, struct heap_counts *counts)

@@ -68,7 +68,16 @@ static bool will_be_written(size_t n)
 		       WRITTEN_ENOUGH;
 }
 
-/* The pages behind the first `old_n` of n are new. */
+/* The pages behind the first `old_n` of n are new to the run. If they will be
+ * written they bring what memory is free elsewhere. False: some of them have
+ * no mapping any more. */
+static bool huge_fill(struct page *page, size_t old_n, size_t n)
+{
+	return !will_be_written(n) ||
+	       migrate_free_pages(page_to_pfn(page) + (uint32_t)old_n,
+				  n - old_n);
+}
+
 static void huge_ask(uint32_t pfn, size_t old_n, size_t n)
 {
 	size_t at = align_up(pfn + old_n, PAGEBLOCK_PAGES);
@@ -80,21 +89,12 @@ static void huge_ask(uint32_t pfn, size_t old_n, size_t n)
 		hugepages_touch((uint32_t)at);
 }
 
-/* The pages behind the first `old_n` of n are new to the run. They bring the
- * memory that they have, or, if they will be written, what is free elsewhere.
- * False: some of them have no mapping any more. */
-static bool huge_settle(struct page *page, size_t old_n, size_t n, bool zero)
+/* It is known now what memory they bring. */
+static void huge_settle(struct page *page, size_t old_n, size_t n)
 {
-	bool written = will_be_written(n);
-
-	if (written && !zero &&
-	    !migrate_free_pages(page_to_pfn(page) + (uint32_t)old_n,
-				n - old_n))
-		return false;
-	if (written)
+	if (will_be_written(n))
 		huge_ask(page_to_pfn(page), old_n, n);
 	reclaim_at_high(page_zone(page));
-	return true;
 }
 
 void *huge_alloc_node(size_t size, size_t align, bool zero, int node)
@@ -110,8 +110,9 @@ void *huge_alloc_node(size_t size, size_t align, bool zero, int node)
 	if (zero)
 		clear_pages(page, n, word_state(page_word(page)) & RUN_DIRTY,
 			    will_be_written(n));
-	if (!huge_settle(page, 0, n, zero))
+	else if (!huge_fill(page, 0, n))
 		return NULL;
+	huge_settle(page, 0, n);
 	__atomic_fetch_add(&huge.nr_alloc, 1, __ATOMIC_RELAXED);
 	huge_count_size(n, 0);
 	return page_address(page);
@@ -158,11 +159,10 @@ static void *huge_shrink(struct page *page, size_t old_n, size_t n)
 	return page_address(page);
 }
 
-/* The block has n pages now; its address, NULL: as huge_settle. */
+/* The block has n pages now; its address. */
 static void *huge_grown(struct page *page, size_t old_n, size_t n)
 {
-	if (!huge_settle(page, old_n, n, false))
-		return NULL;
+	huge_settle(page, old_n, n);
 	run_set_nr_pages(page, n);
 	huge_count_size(n, old_n);
 	return page_address(page);
@@ -178,7 +178,7 @@ static void *huge_move(struct page *page, size_t n)
 	if (old_n < MOVE_MIN_PAGES || os.page_size != PAGE_SIZE)
 		return NULL;
 	to = huge_alloc_pages(n, PAGE_SIZE, -1);
-	if (!to)
+	if (!to || !huge_fill(to, old_n, n))
 		return NULL;
 	done = migrate_pages(page_to_pfn(page), page_to_pfn(to), old_n);
 	if (done != MIGRATE_DONE) {
@@ -203,7 +203,8 @@ void *huge_resize(struct page *page, size_t size)
 	if (n < old_n)
 		return huge_shrink(page, old_n, n);
 	if (extend_pages_exact(page, old_n, n))
-		return huge_grown(page, old_n, n);
+		return huge_fill(page, old_n, n) ?
+		       huge_grown(page, old_n, n) : NULL;
 	return huge_move(page, n);
 }
 

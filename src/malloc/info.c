@@ -86,7 +86,8 @@ static void info_zone(FILE *stream, struct zone *zone)
 	fprintf(stream, "<zone node=\"%s\" name=\"%s\" page=\"%lu\" "
 		"managed=\"%zu\" used=\"%zu\" peak=\"%zu\" free=\"%zu\" "
 		"dirty=\"%zu\" isolated=\"%zu\" grown=\"%lu\" "
-		"purged=\"%lu\" migrated=\"%lu\" fallback=\"%lu\" hugepages=\"%zu\">\n",
+		"purged=\"%lu\" migrated=\"%lu\" fallback=\"%lu\" "
+		"hugepages=\"%zu\">\n",
 		figures_node_name(node, zone), zone->name, PAGE_SIZE,
 		figures.managed, figures.used, figures.peak_used, figures.free,
 		figures.free_dirty, figures.isolated, figures.nr_grown,

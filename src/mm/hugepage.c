@@ -75,10 +75,9 @@ void hugepages_ask(uint32_t pfn, size_t n)
 
 	if (!os_hugepage(pfn_to_address(pfn), n << PAGE_SHIFT, true))
 		return;
-	for (size_t at = pfn; at < end; at = section_part_end(at, end))
+	for_each_section_part(at, some, pfn, end)
 		ask_in_section(pfn_to_section(at),
-			       section_pageblocks(at,
-					  section_part_end(at, end)));
+			       section_pageblocks(at, at + some));
 }
 
 bool hugepages_asked(uint32_t pfn)
@@ -109,16 +108,15 @@ static void drop_in_section(struct section *section, size_t base, uint32_t bits)
 
 bool hugepages_drop(uint32_t pfn, size_t n)
 {
-	size_t end = pfn + n, next;
+	size_t end = pfn + n;
 	bool asked = false;
 
-	for (size_t at = pfn; at < end; at = next) {
+	for_each_section_part(at, some, pfn, end) {
 		struct section *section = pfn_to_section(at);
 		uint32_t bits = __atomic_load_n(&section->hugepages,
 						__ATOMIC_RELAXED);
 
-		next = section_part_end(at, end);
-		bits &= section_pageblocks(at, next);
+		bits &= section_pageblocks(at, at + some);
 		if (likely(!bits))
 			continue;
 		drop_in_section(section, at & ~(SECTION_PAGES - 1), bits);

@@ -117,6 +117,11 @@ static inline size_t section_part_end(size_t pfn, size_t end)
 	return min(end, (pfn | (SECTION_PAGES - 1)) + 1);
 }
 
+/* The first so many of the pages from `at` on lie in one section. */
+#define for_each_section_part(at, n, pfn, end) \
+	for (size_t at = (pfn), n; at < (end) && \
+	     (n = section_part_end(at, (end)) - at, true); at += n)
+
 /* The pageblocks of one section that have pages of [pfn, end), by bit. */
 static inline uint32_t section_pageblocks(size_t pfn, size_t end)
 {

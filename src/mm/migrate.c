@@ -6,14 +6,9 @@
 
 static size_t nr_moved;		/* pageblocks, atomic */
 
-/* The first so many of the pages lie in one section. */
-#define for_each_part(at, n, pfn, end) \
-	for (size_t at = (pfn), n; at < (end) && \
-	     (n = section_part_end(at, (end)) - at, true); at += n)
-
 static void note_moved(size_t pfn, size_t end)
 {
-	for_each_part(at, n, pfn, end) {
+	for_each_section_part(at, n, pfn, end) {
 		uint32_t bits = section_pageblocks(at, at + n);
 		uint32_t before = __atomic_fetch_or(&pfn_to_section(at)->moved,
 						    bits, __ATOMIC_RELAXED);
@@ -26,7 +21,7 @@ static void note_moved(size_t pfn, size_t end)
 
 static void note_remapped(size_t pfn, size_t end)
 {
-	for_each_part(at, n, pfn, end) {
+	for_each_section_part(at, n, pfn, end) {
 		uint32_t bits = section_pageblocks(at, at + n);
 		uint32_t before = __atomic_fetch_and(&pfn_to_section(at)->moved,
 						     ~bits, __ATOMIC_RELAXED);
@@ -40,7 +35,7 @@ bool pages_have_moved(uint32_t pfn, size_t n)
 {
 	size_t end = (size_t)pfn + n;
 
-	for_each_part(at, some, pfn, end)
+	for_each_section_part(at, some, pfn, end)
 		if (__atomic_load_n(&pfn_to_section(at)->moved,
 				    __ATOMIC_RELAXED) &
 		    section_pageblocks(at, at + some))

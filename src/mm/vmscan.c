@@ -1,6 +1,5 @@
 #include "mm/vmscan.h"
 #include "base/options.h"
-#include "mm/buddy.h"
 #include "mm/hugepage.h"
 #include "mm/page_isolation.h"
 #include "mm/pcp.h"
@@ -232,10 +231,15 @@ static size_t zone_managed(struct zone *zone)
 
 bool reclaim_runs(struct zone *zone)
 {
-	if (count_runs() < max(zone_managed(zone) / 8, PAGEBLOCK_PAGES))
+	size_t managed = zone_managed(zone);
+
+	/* The first growth of all should not have to look at each barn. */
+	if (managed < PAGEBLOCK_PAGES ||
+	    count_runs() < max(managed / 8, PAGEBLOCK_PAGES))
 		return false;
 	for (struct shrinker *s = shrinkers; s; s = s->next)
-		s->shrink(RECLAIM_RUNS);
+		if (s->count)
+			s->shrink(RECLAIM_RUNS);
 	return true;
 }
 

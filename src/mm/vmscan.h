@@ -37,7 +37,8 @@ static inline bool reclaim_purges(enum reclaim how)
 }
 
 struct shrinker {
-	/* Pages that RECLAIM_RUNS would free; NULL: none. A hint. */
+	/* Pages that RECLAIM_RUNS would free, a hint; NULL: none, and it is not
+	 * called for that. */
 	size_t (*count)(void);
 	/* Of locks, only the shared heap's may be held when it is called. */
 	void (*shrink)(enum reclaim how);

@@ -204,6 +204,22 @@ static inline size_t hard_status(const char *name)
 	return at ? strtoul(at + strlen(name), NULL, 10) * KIB : 0;
 }
 
+/* Of the process, to the kernel. */
+static inline size_t count_mappings(void)
+{
+	static char text[65536];
+	size_t lines = 0;
+	ssize_t n;
+	int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+
+	CHECK(fd >= 0);
+	while ((n = read(fd, text, sizeof(text))) > 0)
+		while (n--)
+			lines += text[n] == '\n';
+	close(fd);
+	return lines;
+}
+
 /* Resident bytes: exact where the kernel sums them up, else the estimate. */
 static inline size_t rss(void)
 {

@@ -108,19 +108,6 @@ static void child(const struct block *kept)
 	_exit(0);
 }
 
-static size_t count_mappings(void)
-{
-	FILE *file = fopen("/proc/self/maps", "r");
-	size_t lines = 0;
-	int c;
-
-	CHECK(file);
-	while ((c = getc(file)) != EOF)
-		lines += c == '\n';
-	fclose(file);
-	return lines;
-}
-
 int main(void)
 {
 	struct block kept = { NULL, 0, 5 };

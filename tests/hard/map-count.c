@@ -8,21 +8,6 @@ enum { N = 200000 };
 
 #define BLOCK	(256 * KIB)
 
-static size_t count_mappings(void)
-{
-	static char text[65536];
-	size_t lines = 0;
-	ssize_t n;
-	int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-
-	CHECK(fd >= 0);
-	while ((n = read(fd, text, sizeof(text))) > 0)
-		while (n--)
-			lines += text[n] == '\n';
-	close(fd);
-	return lines;
-}
-
 int main(void)
 {
 	static char *p[N];
