@@ -49,7 +49,7 @@ static unsigned int sheaf_max(size_t size)
 {
 	if (size <= 512)
 		return SHEAF_MAX_OBJECTS;
-	if (size <= 3072)
+	if (size <= 2048)
 		return 13;
 	/* The bytes that a thread may cache of runs are bounded besides. */
 	return size < 16384 || size > 65536 ? 5 : 13;
