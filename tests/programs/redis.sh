@@ -33,7 +33,8 @@ start_server()
 			kill -0 $server 2>/dev/null || break
 			sleep 0.1
 		done
-		kill -9 $server 2>/dev/null
+		# One that found its port taken has ended by itself.
+		kill -9 $server 2>/dev/null || :
 	done
 	tail -n 20 server.log >&2
 	return 1
@@ -47,7 +48,11 @@ cli()
 stop_server()
 {
 	cli shutdown nosave
-	wait $server
+	wait $server || {
+		local status=$?
+		tail -n 20 server.log >&2
+		return $status
+	}
 }
 
 info()
