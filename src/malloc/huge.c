@@ -78,15 +78,22 @@ static bool huge_fill(struct page *page, size_t old_n, size_t n)
 				  n - old_n);
 }
 
+/* The first pageblock that brings no memory tells about the others. */
 static void huge_ask(uint32_t pfn, size_t old_n, size_t n)
 {
-	size_t at = align_up(pfn + old_n, PAGEBLOCK_PAGES);
+	size_t end = pfn + n, at = align_up(pfn + old_n, PAGEBLOCK_PAGES);
+	size_t clean = n - old_n - dirty_count(pfn + old_n, n - old_n);
 
-	if (!hugepages_pay(n))
+	if (!hugepages_pay(clean))
 		return;
+	while (at + PAGEBLOCK_PAGES <= end && dirty_any(at, PAGEBLOCK_PAGES))
+		at += PAGEBLOCK_PAGES;
+	if (at + PAGEBLOCK_PAGES <= end) {
+		hugepages_ask((uint32_t)at, PAGEBLOCK_PAGES);
+		if (!hugepages_touch((uint32_t)at))
+			return;
+	}
 	hugepages_ask(pfn, n);
-	if (at + PAGEBLOCK_PAGES <= pfn + n && !dirty_any(at, PAGEBLOCK_PAGES))
-		hugepages_touch((uint32_t)at);
 }
 
 /* It is known now what memory they bring. */
@@ -107,11 +114,11 @@ void *huge_alloc_node(size_t size, size_t align, bool zero, int node)
 	page = huge_alloc_pages(n, max(align, PAGE_SIZE), node);
 	if (!page)
 		return NULL;
+	if (!huge_fill(page, 0, n))
+		return NULL;
 	if (zero)
 		clear_pages(page, n, word_state(page_word(page)) & RUN_DIRTY,
 			    will_be_written(n));
-	else if (!huge_fill(page, 0, n))
-		return NULL;
 	huge_settle(page, 0, n);
 	__atomic_fetch_add(&huge.nr_alloc, 1, __ATOMIC_RELAXED);
 	huge_count_size(n, 0);

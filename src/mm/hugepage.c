@@ -40,19 +40,21 @@ bool hugepages_pay(size_t n)
 	return false;
 }
 
-void hugepages_note(uint64_t us)
+bool hugepages_note(uint64_t us)
 {
-	if (us >= hugepages_slow_us)
-		__atomic_store_n(&pause, HUGEPAGES_PAUSE * PAGEBLOCK_PAGES,
-				 __ATOMIC_RELAXED);
+	if (us < hugepages_slow_us)
+		return true;
+	__atomic_store_n(&pause, HUGEPAGES_PAUSE * PAGEBLOCK_PAGES,
+			 __ATOMIC_RELAXED);
+	return false;
 }
 
-void hugepages_touch(uint32_t pfn)
+bool hugepages_touch(uint32_t pfn)
 {
 	uint64_t start = os_now_us();
 
 	*(volatile char *)pfn_to_address(pfn) = 0;
-	hugepages_note(os_now_us() - start);
+	return hugepages_note(os_now_us() - start);
 }
 
 static size_t pages_of(uint32_t pageblocks)

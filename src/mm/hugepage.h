@@ -33,11 +33,12 @@ extern uint64_t hugepages_slow_us;
 /* Besides, n pages would not wait for them, as far as is known. */
 bool hugepages_pay(size_t n);
 
-/* A touch took so long. */
-void hugepages_note(uint64_t us);
+/* A touch took so long. False: it waited. */
+bool hugepages_note(uint64_t us);
 
-/* Touches the owner's clean page, which asks; it stays zero. */
-void hugepages_touch(uint32_t pfn);
+/* Touches the owner's clean page, which asks; it stays zero. False: that
+ * waited. */
+bool hugepages_touch(uint32_t pfn);
 
 /* The owner's n pages ask. */
 void hugepages_ask(uint32_t pfn, size_t n);

@@ -129,6 +129,7 @@ static enum migrate fill_from(struct target *target, size_t from, size_t end)
 			return done;
 		lock_acquire(&target->zone->lock);
 		dirty_clear(from, n);
+		dirty_set(target->at, n);
 		lock_release(&target->zone->lock);
 		from += n;
 		target->at += n;

@@ -344,6 +344,24 @@ static void test_zeroed_blocks_that_will_be_written_stay(void **state)
 	finish();
 }
 
+static void test_zeroed_blocks_take_what_was_freed(void **state)
+{
+	uint64_t moves = os.refused[OS_REFUSED_MOVE];
+	char *wall, *p;
+
+	(void)state;
+	write_blocks();
+	mem_trim(0);
+	wall = free_two_places();
+	p = mem_calloc(40 * MIB, 1);
+	if (os.refused[OS_REFUSED_MOVE] == moves)
+		assert_in_range(resident(p, 40 * MIB), 20 * MIB, 24 * MIB);
+	assert_true(pages_are_zero(p, 40 * MIB));
+	mem_free(p);
+	mem_free(wall);
+	finish();
+}
+
 /* So many at most, whatever moves. */
 static void test_moves_leave_few_mappings_behind(void **state)
 {
@@ -436,6 +454,8 @@ int main(void)
 			test_blocks_that_grow_take_what_was_freed, begin),
 		cmocka_unit_test_setup(
 			test_zeroed_blocks_that_will_be_written_stay, begin),
+		cmocka_unit_test_setup(test_zeroed_blocks_take_what_was_freed,
+				       begin),
 		cmocka_unit_test_setup(
 			test_a_block_becomes_small_and_huge_again, begin),
 		cmocka_unit_test_setup(

@@ -236,6 +236,26 @@ static void test_pages_that_wait_for_the_host_pause(void **state)
 	finish();
 }
 
+static void test_the_first_touch_of_a_large_block_tells(void **state)
+{
+	char *p;
+
+	(void)state;
+	/* Blocks before were not written, and for a while nobody looks. */
+	for (int i = 0; i < 30; i++)
+		write_and_free(SIZE);
+	mem_trim(0);
+	hugepages_slow_us = 0;
+	p = mem_malloc(SIZE);
+	assert_int_equal(nr_asking(),
+			 hugepages_wanted() ? 1 : 0);
+	mem_free(p);
+	hugepages_slow_us = UINT64_MAX;
+	/* The pause is over when so many have done without. */
+	hugepages_pay(HUGEPAGES_PAUSE * PAGEBLOCK_PAGES);
+	finish();
+}
+
 static void test_what_asks_moves_with_the_pages(void **state)
 {
 	char *p = mem_malloc(SIZE), *q = mem_malloc(SIZE);
@@ -266,6 +286,8 @@ int main(void)
 		cmocka_unit_test(
 			test_blocks_that_are_not_written_ask_no_more),
 		cmocka_unit_test(test_a_block_that_asked_grows),
+		cmocka_unit_test(
+			test_the_first_touch_of_a_large_block_tells),
 		cmocka_unit_test(test_what_asks_moves_with_the_pages),
 		cmocka_unit_test(test_pages_that_wait_for_the_host_pause),
 	};

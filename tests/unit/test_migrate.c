@@ -96,6 +96,7 @@ static void test_a_run_takes_what_lies_free(void **state)
 	assert_int_equal(world_resident(pair.run, pair.n), pair.n);
 	assert_int_equal(world_resident(pair.from, pair.n), 0);
 	assert_int_equal(zone->nr_free_dirty, 0);
+	assert_int_equal(dirty_count(pair.run, pair.n), pair.n);
 	assert_int_equal(zone->nr_migrated - migrated, pair.n);
 	page_alloc_validate();
 	/* Whoever takes it next finds zeros. */
