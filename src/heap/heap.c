@@ -8,7 +8,7 @@
 
 /* Bytes of objects that a thread hands to itself in turn; twice as many of
  * those that share lines. */
-#define ROUND_BYTES	4096UL
+#define ROUND_BYTES	8192UL
 
 /* Slow paths between two looks at whose objects a bin reuses. Odd, for most
  * programs repeat themselves after an even number. */
