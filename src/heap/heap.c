@@ -1,9 +1,9 @@
 #include "heap/thread_heap.h"
 
-/* Objects in a sheaf that is flushed as fast as it fills. */
+/* What a bin wants that has been emptied: so many bytes of objects, and so many
+ * objects at most when it is flushed as fast as it fills, or was at a stroke. */
+#define EMPTIED_BYTES	8192UL
 #define SURPLUS_WANT	16
-
-/* Objects that a bin still wants after it was emptied at a stroke, at most. */
 #define DROPPED_WANT	64
 
 /* Bytes of objects that a thread hands to itself in turn; twice as many of
@@ -291,6 +291,12 @@ static bool bin_is_untouched(const struct bin *bin)
 	return bin_main_count(bin) == bin->main_given;
 }
 
+static size_t emptied_want(const struct bin *bin, size_t most)
+{
+	return min(most, max(EMPTIED_BYTES / size_classes[bin->class].size,
+			     2UL));
+}
+
 /*
  * Nobody takes what this thread frees: it holds on to less. A program that
  * frees everything and then rests should not pin a page by each object that
@@ -303,7 +309,7 @@ static void bin_flush_surplus(struct heap *heap, struct bin *bin)
 
 	bin_set_want(bin, max(align_down(bin->want / 2U,
 					 class_group(bin->class)),
-			      (size_t)SURPLUS_WANT));
+			      emptied_want(bin, SURPLUS_WANT)));
 	bin_flush_spare(heap, bin);
 	if (untouched)
 		bin_flush_main(heap, bin);
@@ -322,7 +328,8 @@ static bool bin_is_dropped(const struct bin *bin)
 
 static void bin_flush_dropped(struct heap *heap, struct bin *bin)
 {
-	bin_set_want(bin, min(bin->want, DROPPED_WANT));
+	bin_set_want(bin, min((size_t)bin->want,
+			      emptied_want(bin, DROPPED_WANT)));
 	bin_flush_stacks(heap, bin);
 }
 

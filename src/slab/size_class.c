@@ -49,7 +49,10 @@ static unsigned int sheaf_max(size_t size)
 {
 	if (size <= 512)
 		return SHEAF_MAX_OBJECTS;
-	if (size <= 2048)
+	if (size < 2048)
+		return 29;
+	/* The first lines of these lie in two sets of a first-level cache. */
+	if (size == 2048)
 		return 13;
 	/* The bytes that a thread may cache of runs are bounded besides. */
 	return size < 16384 || size > 65536 ? 5 : 13;

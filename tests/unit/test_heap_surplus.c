@@ -134,7 +134,25 @@ static void test_what_is_cached_is_in_proportion_to_what_is_used(void **state)
 	heap_validate();
 }
 
-/* Of more than a CPU's cache; of less it is kept, as in the test above. */
+/* Each object that a thread has when it rests may pin a page. */
+static void test_a_bin_that_was_emptied_wants_few_bytes(void **state)
+{
+	unsigned int class = size_class_of(1024);
+	struct bin *bin = heap_bin(thread_heap(), class_bin(class));
+
+	(void)state;
+	for (size_t i = 0; i < FEW; i++) {
+		objects[i] = mem_malloc(1024);
+		assert_non_null(objects[i]);
+	}
+	assert_int_equal(bin->want, size_classes[class].sheaf_max);
+	release_in_any_order(FEW);
+	assert_int_equal(bin->want, 8);
+	assert_true(bin_spare_count(bin) <= 8);
+	heap_validate();
+}
+
+/* Of more than a CPU's cache; of less it is kept, as in the second test. */
 static void test_what_is_dropped_at_a_stroke_goes_to_its_slabs(void **state)
 {
 	size_t before;
@@ -162,6 +180,7 @@ int main(void)
 		cmocka_unit_test(test_what_lies_all_over_comes_back_in_a_row),
 		cmocka_unit_test(
 			test_what_is_cached_is_in_proportion_to_what_is_used),
+		cmocka_unit_test(test_a_bin_that_was_emptied_wants_few_bytes),
 		cmocka_unit_test(
 			test_what_is_dropped_at_a_stroke_goes_to_its_slabs),
 	};
