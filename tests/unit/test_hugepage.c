@@ -50,6 +50,14 @@ static void write_and_free(size_t written)
 	mem_free(p);
 }
 
+/* A program that writes all of its large blocks. After one that did not,
+ * nobody looks at the next few. */
+static void write_blocks(void)
+{
+	for (int i = 0; i < 30; i++)
+		write_and_free(SIZE);
+}
+
 /* Objects that take so many bytes, each naming the one before. */
 static void *objects_take(void *last, size_t size, size_t bytes)
 {
@@ -175,8 +183,7 @@ static void test_a_huge_page_is_split_when_a_part_is_purged(void **state)
 static void test_large_blocks_that_are_written_ask(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 8; i++)
-		write_and_free(SIZE);
+	write_blocks();
 	write_and_free(0);
 	assert_int_equal(nr_asking() > 0, hugepages_wanted());
 	finish();
@@ -200,9 +207,9 @@ static void test_a_block_that_asked_grows(void **state)
 	char *p;
 
 	(void)state;
-	for (int i = 0; i < 8; i++)
-		write_and_free(SIZE);
+	write_blocks();
 	p = mem_malloc(SIZE);
+	assert_int_equal(nr_asking() > 0, hugepages_wanted());
 	for (size_t size = SIZE; size < 100UL << 20; size *= 2) {
 		memset(p, 1, size);
 		p = mem_realloc(p, 2 * size);
@@ -241,14 +248,11 @@ static void test_the_first_touch_of_a_large_block_tells(void **state)
 	char *p;
 
 	(void)state;
-	/* Blocks before were not written, and for a while nobody looks. */
-	for (int i = 0; i < 30; i++)
-		write_and_free(SIZE);
+	write_blocks();
 	mem_trim(0);
 	hugepages_slow_us = 0;
 	p = mem_malloc(SIZE);
-	assert_int_equal(nr_asking(),
-			 hugepages_wanted() ? 1 : 0);
+	assert_int_equal(nr_asking(), hugepages_wanted() ? 1 : 0);
 	mem_free(p);
 	hugepages_slow_us = UINT64_MAX;
 	/* The pause is over when so many have done without. */
