@@ -135,7 +135,6 @@ size_t barn_refill(struct barn *barn, uint8_t heap, struct pcp *pcp, gfp_t gfp,
 		     barn_borrow(barn, heap, 0) || barn_steal(barn, heap, 0)))
 		got = barn_take(barn, heap, out, n);
 	lock_release(&barn->lock);
-	objects_fetch(out, got);
 	return got;
 }
 
@@ -150,8 +149,8 @@ bool barn_is_foreign(const void *object, uint8_t heap)
 			       __ATOMIC_RELAXED) != heap;
 }
 
-/* Puts objects back, up to a wrong one; how many. A slab that is to be
- * destroyed goes to `dead`. */
+/* Puts objects back, up to one that is not the slab's or wrong; how many. A
+ * slab that is to be destroyed goes to `dead`. */
 static size_t barn_put(struct barn *barn, struct slab *slab, void **objects,
 		       size_t n, struct list *dead)
 {
@@ -199,62 +198,17 @@ static struct barn *barn_switch(struct barn *locked, const struct slab *slab)
 	return locked;
 }
 
-/* Objects in a row that lie in one slab, up to where the next row begins. */
-struct row {
-	uint64_t word;		/* of their pages */
-	void **objects;
-};
-
-static void slab_fetch(const struct slab *slab)
+static void slab_fetch(const void *object)
 {
+	const struct slab *slab = word_slab(object_word(object));
+
 	prefetch_to_write(slab);
 	prefetch_to_write(slab->free);
 }
 
 /* Objects that were freed far apart lie in as many slabs: the descriptors are
- * fetched all at once, not one after the other. How many rows; behind them
- * stands the end of the last. */
-static size_t objects_find_rows(void **objects, size_t n, struct row *rows)
-{
-	struct row *row = rows;
-	uint64_t word = object_word(objects[0]), next;
-
-	*row = (struct row){ word, objects };
-	slab_fetch(word_slab(word));
-	for (size_t i = 1; i < n; i++, word = next) {
-		next = object_word(objects[i]);
-		if (next == word)
-			continue;
-		*++row = (struct row){ next, objects + i };
-		slab_fetch(word_slab(next));
-	}
-	*++row = (struct row){ .objects = objects + n };
-	return (size_t)(row - rows);
-}
-
-/* As barn_flush. The barn whose lock is held then, in the place of another. */
-static struct barn *flush_some(struct barn *locked, void **objects, size_t n,
-			       struct list *dead)
-{
-	struct row rows[SHEAF_MAX_OBJECTS + 1];
-	size_t nr_rows = objects_find_rows(objects, n, rows);
-
-	for (struct row *row = rows; row < rows + nr_rows; row++) {
-		struct slab *slab = word_slab(row->word);
-		size_t want = (size_t)(row[1].objects - row->objects), put = 0;
-
-		if (likely(word_type(row->word) == PAGE_SLAB)) {
-			locked = barn_switch(locked, slab);
-			put = barn_put(locked, slab, row->objects, want, dead);
-		}
-		if (unlikely(put < want)) {
-			if (locked)
-				lock_release(&locked->lock);
-			fault_bad_pointer("free", row->objects[put]);
-		}
-	}
-	return locked;
-}
+ * fetched so many objects ahead, not one after the other. */
+#define FLUSH_AHEAD	16UL
 
 void barn_flush(struct pcp *pcp, void **objects, size_t n)
 {
@@ -262,9 +216,24 @@ void barn_flush(struct pcp *pcp, void **objects, size_t n)
 	struct list dead;
 
 	list_init(&dead);
-	for (size_t some; n; n -= some, objects += some) {
-		some = min(n, (size_t)SHEAF_MAX_OBJECTS);
-		locked = flush_some(locked, objects, some, &dead);
+	for (size_t i = 0; i < min(n, FLUSH_AHEAD); i++)
+		slab_fetch(objects[i]);
+	for (size_t put; n; n -= put, objects += put) {
+		uint64_t word = object_word(objects[0]);
+
+		if (n > FLUSH_AHEAD)
+			slab_fetch(objects[FLUSH_AHEAD]);
+		put = 0;
+		if (likely(word_type(word) == PAGE_SLAB)) {
+			locked = barn_switch(locked, word_slab(word));
+			put = barn_put(locked, word_slab(word), objects, n,
+				       &dead);
+		}
+		if (unlikely(!put)) {
+			if (locked)
+				lock_release(&locked->lock);
+			fault_bad_pointer("free", objects[0]);
+		}
 	}
 	if (locked)
 		lock_release(&locked->lock);

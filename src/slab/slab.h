@@ -110,7 +110,8 @@ void slab_destroy(struct pcp *pcp, struct slab *slab);
  * trees takes a tenth less. */
 size_t slab_take(struct slab *slab, void **out, size_t n);
 
-/* Takes objects back, up to the first that is free already; how many. */
+/* Takes objects back, up to the first that is another slab's or free already;
+ * how many. */
 size_t slab_put(struct slab *slab, void **objects, size_t n);
 
 /* Purges pages that hold free objects only, and puts them to sleep. Without

@@ -181,6 +181,31 @@ static void test_an_object_that_was_never_taken_is_refused(void **state)
 	unuse(slab, 0, 3);
 	destroy(slab);
 }
+
+/* Below it, behind its last object, and above it. */
+static void test_what_is_not_its_object_ends_a_row(void **state)
+{
+	unsigned int class = size_class_of(48);
+	struct slab *slab = create(class);
+	char *start = slab_start(slab);
+	size_t size = size_classes[class].size;
+	char *others[] = {
+		start - size, start + slab->nr_objects * size,
+		start + slab_size(slab), start + (1UL << 33),
+	};
+
+	(void)state;
+	assert_true(slab->nr_objects * size < slab_size(slab));
+	for (size_t i = 0; i < array_size(others); i++) {
+		assert_int_equal(slab_take(slab, objects, 3), 3);
+		objects[3] = others[i];
+		assert_int_equal(slab_put(slab, objects, 4), 3);
+		assert_true(slab_has(slab, others[i]));
+		slab_validate(slab);
+	}
+	destroy(slab);
+}
+
 static void test_small_and_large_classes_prefer_other_pageblocks(void **state)
 {
 	static const struct {
@@ -243,6 +268,7 @@ int main(void)
 		cmocka_unit_test(test_an_object_put_twice_is_refused),
 		cmocka_unit_test(
 			test_an_object_that_was_never_taken_is_refused),
+		cmocka_unit_test(test_what_is_not_its_object_ends_a_row),
 		cmocka_unit_test(
 			test_small_and_large_classes_prefer_other_pageblocks),
 		cmocka_unit_test(test_validate_notices_what_is_broken),
