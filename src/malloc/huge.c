@@ -30,16 +30,6 @@ static void huge_count_size(size_t add, size_t sub)
 			   __ATOMIC_RELAXED);
 }
 
-static struct page *huge_alloc_pages(size_t n, size_t align, int node)
-{
-	struct page *page = heap_alloc_pages(GFP_NORECLAIM, n, align, -1, node);
-
-	if (page)
-		return page;
-	heap_flush();
-	return heap_alloc_pages(GFP_NORECLAIM, n, align, -1, node);
-}
-
 /* How much of the program's large runs it writes: some pages of the run that
  * it frees tell. */
 static void note_written(struct page *page, size_t n)
@@ -68,6 +58,13 @@ static bool will_be_written(size_t n)
 		       WRITTEN_ENOUGH;
 }
 
+/* A run that will be written ends with its last pageblock, until it has been
+ * filled. */
+static size_t pages_to_fill(size_t n)
+{
+	return will_be_written(n) ? align_up(n, PAGEBLOCK_PAGES) : n;
+}
+
 /* The pages behind the first `old_n` of n are new to the run. If they will be
  * written they bring what memory is free elsewhere. False: some of them have
  * no mapping any more. */
@@ -76,6 +73,27 @@ static bool huge_fill(struct page *page, size_t old_n, size_t n)
 	return !will_be_written(n) ||
 	       migrate_free_pages(page_to_pfn(page) + (uint32_t)old_n,
 				  n - old_n);
+}
+
+/* n pages for a run whose first `old_n` come from elsewhere, the others filled;
+ * NULL without memory. */
+static struct page *huge_alloc_pages(size_t old_n, size_t n, size_t align,
+				     int node)
+{
+	size_t room = pages_to_fill(n);
+	struct page *page = heap_alloc_pages(GFP_NORECLAIM, room, align, -1,
+					     node);
+
+	if (!page) {
+		heap_flush();
+		room = n;
+		page = heap_alloc_pages(GFP_NORECLAIM, n, align, -1, node);
+	}
+	if (!page || !huge_fill(page, old_n, room))
+		return NULL;
+	run_set_nr_pages(page, n);
+	trim_pages_exact(page, room, n);
+	return page;
 }
 
 /* The first pageblock that brings no memory tells about the others. */
@@ -111,10 +129,8 @@ void *huge_alloc_node(size_t size, size_t align, bool zero, int node)
 
 	if (size > PTRDIFF_MAX)
 		return NULL;
-	page = huge_alloc_pages(n, max(align, PAGE_SIZE), node);
+	page = huge_alloc_pages(0, n, max(align, PAGE_SIZE), node);
 	if (!page)
-		return NULL;
-	if (!huge_fill(page, 0, n))
 		return NULL;
 	if (zero)
 		clear_pages(page, n, word_state(page_word(page)) & RUN_DIRTY,
@@ -184,8 +200,8 @@ static void *huge_move(struct page *page, size_t n)
 
 	if (old_n < MOVE_MIN_PAGES || os.page_size != PAGE_SIZE)
 		return NULL;
-	to = huge_alloc_pages(n, PAGE_SIZE, -1);
-	if (!to || !huge_fill(to, old_n, n))
+	to = huge_alloc_pages(old_n, n, PAGE_SIZE, -1);
+	if (!to)
 		return NULL;
 	done = migrate_pages(page_to_pfn(page), page_to_pfn(to), old_n);
 	if (done != MIGRATE_DONE) {

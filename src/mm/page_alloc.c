@@ -375,6 +375,11 @@ struct page *alloc_pages_exact(struct pcp *pcp, gfp_t gfp, size_t n,
 	return alloc_pages_exact_node(pcp, gfp, n, align, pcp_node(pcp));
 }
 
+void trim_pages_exact(struct page *page, size_t old_n, size_t n)
+{
+	give_back(page, n, old_n - n);
+}
+
 void free_pages_exact(struct pcp *pcp, struct page *page, size_t n)
 {
 	if (is_pow2(n) && n <= 1UL << PCP_MAX_ORDER &&
