@@ -10,8 +10,8 @@
 #include "numa.h"
 
 enum {
-	SIZE = 1280,		/* bytes of an object: threads do not have slabs
-				 * of their own, and take 13 at a time: the page
+	SIZE = 2304,		/* bytes of an object: threads do not have slabs
+				 * of their own, and take 5 at a time: the page
 				 * of the last is shared */
 	ROUNDS = 250,
 	IN_ROUND = 16,		/* objects */
