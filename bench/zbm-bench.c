@@ -38,7 +38,7 @@
 #define LARGE_BATCH	8
 #define NR_SIZES	4096	/* drawn sizes; a power of two */
 #define RING_SIZE	1024	/* pointers; a power of two */
-#define RING_CHUNK	64	/* pointers between two looks at the other end */
+#define RING_CHUNK	64	/* pointers between looks at the other end */
 #define RING_SPINS	1000	/* tries before the CPU is given away */
 #define NR_SAMPLES	10	/* so short that most are not interrupted */
 #define PAGE		4096	/* bytes between two touches */

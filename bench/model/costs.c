@@ -310,9 +310,11 @@ static void bounce_line(int self)
 {
 	for (size_t i = 0; i < PAIRS / NR_LINES; i++) {
 		wait_turn(self);
-		for (size_t j = 0; j < NR_LINES; j++)
-			__atomic_fetch_add(&couple.line[j * 797 % NR_LINES].word,
-					   1, __ATOMIC_SEQ_CST);
+		for (size_t j = 0, at = 0; j < NR_LINES; j++) {
+			__atomic_fetch_add(&couple.line[at].word, 1,
+					   __ATOMIC_SEQ_CST);
+			at = (at + 797) % NR_LINES;
+		}
 		__atomic_store_n(&couple.turn, !self, __ATOMIC_RELEASE);
 	}
 }

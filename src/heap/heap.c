@@ -1,7 +1,8 @@
 #include "heap/thread_heap.h"
 
-/* What a bin wants that has been emptied: so many bytes of objects, and so many
- * objects at most when it is flushed as fast as it fills, or was at a stroke. */
+/* What a bin wants that has been emptied: so many bytes of objects, and so
+ * many objects at most when it is flushed as fast as it fills, or was at a
+ * stroke. */
 #define EMPTIED_BYTES	8192UL
 #define SURPLUS_WANT	16
 #define DROPPED_WANT	64

@@ -54,7 +54,7 @@ struct heap {
 	struct barn_set *barns;		/* of the cache that it was seen at */
 	uint8_t number;			/* by which they know it */
 	int near;			/* node whose zonelist it walks */
-	int next_node;			/* numa=interleave: of the next refill */
+	int next_node;			/* numa=interleave: the next refill's */
 	unsigned int away;		/* looks at which it ran elsewhere */
 	uint64_t alien;			/* bit n: it has bins of node n */
 	uint64_t due_ms;		/* next look at what lies unused */

@@ -19,8 +19,8 @@
 
 /* Free dirty pages that the clock leaves for the next request. */
 #define PURGE_TICK_KEEP		32
-#define PURGE_TICK_PARTS	8	/* and an 8th of what asks for huge pages,
-					 * in parts of these */
+#define PURGE_TICK_PARTS	8	/* and an 8th of what asks for huge
+					 * pages, in parts of these */
 
 static struct shrinker *shrinkers;
 

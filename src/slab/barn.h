@@ -151,8 +151,9 @@ bool barn_put_full(struct barn *barn, uint8_t heap, struct sheaf *full,
 struct sheaf *barn_get_empty(struct barn *barn, uint8_t heap, size_t want);
 
 /* Fills out[0..n) with objects of slabs, the lowest last, small classes only;
- * how many. It is less than n only without memory, or when n spans many slabs. A new slab's
- * pages are asked for with these flags, and are of the barn's node. */
+ * how many. Less than n only without memory, or when its partial slabs had
+ * less. A new slab's pages are asked for with these flags, and are of the
+ * barn's node. */
 size_t barn_refill(struct barn *barn, uint8_t heap, struct pcp *pcp, gfp_t gfp,
 		   void **out, size_t n);
 

@@ -7,7 +7,7 @@
 #include "slab/barn_list.h"
 
 #define SWEEP_BATCH	64	/* slabs swept between two holds of the lock */
-#define SPLIT_FREE_SHARE	4	/* a 4th of the objects is worth huge pages */
+#define SPLIT_FREE_SHARE	4	/* so much free is worth huge pages */
 
 static void barn_detach_unused(struct barn *barn, struct list *dead)
 {

@@ -11,7 +11,7 @@
 #define FAULT_AROUND	(64 * KIB)
 
 #if defined(ZBM_DEBUG) || !defined(__OPTIMIZE__)
-#define IN_ORDER	0	/* other functions are inline, and more of them run */
+#define IN_ORDER	0	/* other functions are inline, and more run */
 #else
 #define IN_ORDER	1
 #endif

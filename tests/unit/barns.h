@@ -59,8 +59,8 @@ static inline void refill(struct barn *barn, size_t from, size_t to)
 	size_t size = size_classes[barn->class].size;
 
 	while (from < to) {
-		size_t got = barn_refill(barn, 0, &pcp, GFP_USER, objects + from,
-					 to - from);
+		size_t got = barn_refill(barn, 0, &pcp, GFP_USER,
+					 objects + from, to - from);
 
 		assert_true(got > 0 && got <= to - from);
 		for (; got; got--, from++) {

@@ -45,7 +45,8 @@ static inline void number_pages(void *p, size_t size, uint64_t first)
 		*(uint64_t *)((char *)p + at) = first + at;
 }
 
-static inline bool pages_are_numbered(const void *p, size_t size, uint64_t first)
+static inline bool pages_are_numbered(const void *p, size_t size,
+				      uint64_t first)
 {
 	for (size_t at = 0; at < size; at += PAGE_SIZE)
 		if (*(const uint64_t *)((const char *)p + at) != first + at)

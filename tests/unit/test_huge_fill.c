@@ -189,7 +189,8 @@ int main(void)
 		cmocka_unit_test_setup(
 			test_blocks_that_grow_take_what_was_freed, begin),
 		cmocka_unit_test_setup(
-			test_a_block_that_grows_in_its_place_does_so_too, begin),
+			test_a_block_that_grows_in_its_place_does_so_too,
+			begin),
 		cmocka_unit_test_setup(
 			test_zeroed_blocks_that_will_be_written_stay, begin),
 		cmocka_unit_test_setup(
