@@ -188,10 +188,12 @@ size_t slab_put(struct slab *slab, void **objects, size_t n)
 		if (unlikely(offset >= end))
 			break;
 		index = offset * reciprocal >> 32;
-		word = slab->free[index / 64];
+		/* A sweep may read it. */
+		word = bitmap_word(slab->free, index / 64);
 		if (unlikely(word >> index % 64 & 1))
 			break;
-		slab->free[index / 64] = word | 1UL << index % 64;
+		bitmap_word_store(slab->free, index / 64,
+				  word | 1UL << index % 64);
 	}
 	slab->nr_free += (uint16_t)put;
 	return put;
