@@ -205,7 +205,7 @@ bool slab_has(const struct slab *slab, const void *p)
 
 	return offset >= slab_end(slab) ||
 	       bitmap_test(slab->free,
-			   offset * slab_reciprocal(slab) >> 32);
+			   offset / size_classes[slab->class].size);
 }
 
 /* All objects that overlap the page are free. */

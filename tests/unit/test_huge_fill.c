@@ -13,15 +13,20 @@ static int start_grown(void **state)
 	return failed;
 }
 
-/* A program that writes all of its large blocks. */
-static void write_blocks(void)
+/* A program that writes all of its large blocks; none of them is free and
+ * dirty. */
+static int begin_written(void **state)
 {
+	int failed = begin(state);
+
 	for (int i = 0; i < 30; i++) {
 		char *p = mem_malloc(9 * MIB);
 
 		number_pages(p, 9 * MIB, 1);
 		mem_free(p);
 	}
+	mem_trim(0);
+	return failed;
 }
 
 /* 20 MiB are free and dirty, in two places. */
@@ -61,8 +66,6 @@ static void test_written_blocks_take_what_was_freed(void **state)
 	char *wall, *p;
 
 	(void)state;
-	write_blocks();
-	mem_trim(0);
 	wall = free_two_places();
 	purged = world_zone()->nr_purged;
 	watch_resident();
@@ -84,8 +87,6 @@ static void test_the_end_of_a_block_takes_what_was_freed(void **state)
 	char *wall, *p;
 
 	(void)state;
-	write_blocks();
-	mem_trim(0);
 	wall = free_two_places();
 	used = world_used();
 	watch_resident();
@@ -104,8 +105,6 @@ static void test_blocks_that_grow_take_what_was_freed(void **state)
 	char *wall, *p;
 
 	(void)state;
-	write_blocks();
-	mem_trim(0);
 	p = mem_malloc(33 * MIB);
 	number_pages(p, 33 * MIB, 3);
 	wall = free_two_places();
@@ -123,8 +122,6 @@ static void test_a_block_that_grows_in_its_place_does_so_too(void **state)
 	char *hole, *wall, *p;
 
 	(void)state;
-	write_blocks();
-	mem_trim(0);
 	hole = mem_malloc(20 * MIB);
 	wall = mem_malloc(3 * MIB);
 	p = mem_malloc(33 * MIB);
@@ -145,7 +142,6 @@ static void test_zeroed_blocks_that_will_be_written_stay(void **state)
 	char *p;
 
 	(void)state;
-	write_blocks();
 	p = mem_malloc(40 * MIB);
 	number_pages(p, 40 * MIB, 1);
 	mem_free(p);
@@ -168,8 +164,6 @@ static void test_zeroed_blocks_take_what_was_freed(void **state)
 	char *wall, *p;
 
 	(void)state;
-	write_blocks();
-	mem_trim(0);
 	wall = free_two_places();
 	p = mem_calloc(40 * MIB, 1);
 	assert_brings(p, 40 * MIB, 20 * MIB, 24 * MIB);
@@ -183,18 +177,23 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(
-			test_written_blocks_take_what_was_freed, begin),
+			test_written_blocks_take_what_was_freed,
+			begin_written),
 		cmocka_unit_test_setup(
-			test_the_end_of_a_block_takes_what_was_freed, begin),
+			test_the_end_of_a_block_takes_what_was_freed,
+			begin_written),
 		cmocka_unit_test_setup(
-			test_blocks_that_grow_take_what_was_freed, begin),
+			test_blocks_that_grow_take_what_was_freed,
+			begin_written),
 		cmocka_unit_test_setup(
 			test_a_block_that_grows_in_its_place_does_so_too,
-			begin),
+			begin_written),
 		cmocka_unit_test_setup(
-			test_zeroed_blocks_that_will_be_written_stay, begin),
+			test_zeroed_blocks_that_will_be_written_stay,
+			begin_written),
 		cmocka_unit_test_setup(
-			test_zeroed_blocks_take_what_was_freed, begin),
+			test_zeroed_blocks_take_what_was_freed,
+			begin_written),
 	};
 
 	return cmocka_run_group_tests(tests, start_grown, NULL);
