@@ -324,21 +324,23 @@ static void bounce_line(int self)
 static void bounce_objects(int self)
 {
 	static void *volatile slot[2][2 * CACHE_LINE + STACK];
-	struct bin *bin, saved;
+	struct bin *giver, *taker, saved[2];
 
 	mem_free(need(mem_malloc(64)));
-	bin = heap_bin(thread_heap(), class_bin(CLASS));
-	saved = *bin;
+	giver = heap_bin(thread_heap(), class_bin(CLASS));
+	taker = heap_bin(thread_heap(), class_free_bin(CLASS));
+	saved[0] = *giver;
+	saved[1] = *taker;
 	for (size_t i = 0; i < NR_SWAPS; i++) {
 		size_t first = (i + (size_t)self) % 2 * NR_STACKS / 2;
 
 		for (size_t j = first; j < first + NR_STACKS / 2; j++) {
-			bin->main_lo = stacks[j];
-			bin->main_top = stacks[j] + STACK;
+			giver->lo = stacks[j];
+			giver->top = stacks[j] + STACK;
 			for (size_t k = 0; k < STACK; k++)
 				slot[self][k] = mem_malloc(64);
-			bin->spare_top = stacks[j];
-			bin->spare_end = stacks[j] + STACK;
+			taker->lo = taker->top = stacks[j];
+			taker->end = stacks[j] + STACK;
 			for (size_t k = STACK; k--; )
 				mem_free(slot[self][k]);
 		}
@@ -347,7 +349,8 @@ static void bounce_objects(int self)
 		       2 * (i + 1))
 			relax();
 	}
-	*bin = saved;
+	*giver = saved[0];
+	*taker = saved[1];
 }
 
 static void bounce_futex(int self)

@@ -1,9 +1,13 @@
 /*
  * heap - what a thread allocates from without a lock.
  *
- * 1. A bin per class holds two stacks of free objects. malloc pops `main`,
- *    free pushes `spare`; when main is empty and spare is not, they swap.
- *    The stacks are sheaves: arrays of object pointers.
+ * 1. A bin per class has a stack of free objects: malloc pops it, free pushes
+ *    it. It is a sheaf, an array of object pointers. When this is empty or
+ *    full it changes places with the `spare`, which is full or empty, and
+ *    only when that does not help one goes to the barn for another.
+ *    Classes whose objects share lines have two bins: malloc pops the one,
+ *    free pushes the other, and when the first is empty their stacks change
+ *    places. So there is time to look whose objects they are.
  * 2. The thread finds its heap, and what else its fast paths begin with, in
  *    one thread-local line.
  * 3. The low half of a page's word is the offset of the bin its objects go
@@ -13,8 +17,10 @@
  * 4. An object in a stack carries its key (slab.h); malloc clears it. A key
  *    found by free is a double free, one missed by malloc is a write after
  *    free.
- * 5. Run classes use `main` alone, so that a hot block is reused at once;
- *    spare_end is where it ends.
+ * 5. Run classes have no spare.
+ * 6. The fast paths count no calls. Of paired classes they follow from where
+ *    the stacks stand, of others only the difference does: where calls are to
+ *    be counted (options stats and summary), each malloc goes the long way.
  *
  * Only the owner touches a heap's bins. A heap without an owner, and the
  * shared heap, are under a lock (thread_heap.c).
@@ -28,13 +34,14 @@
 #include "slab/fault.h"
 
 struct bin {
-	void **main_top, **main_lo;	/* pops down to lo */
-	void **spare_top, **spare_end;	/* pushes up to end */
+	alignas(CACHE_LINE) void **top;	/* above the object that is next */
+	void **lo, **end;		/* objects from lo on, room up to end */
 	uint64_t magic;			/* size_class.magic */
 	uint32_t slab_mask;		/* bytes of a slab - 1 */
+	uint32_t popped;		/* the long way, since calls were
+					 * last counted */
+	uint16_t given;			/* objects in main then */
 	uint16_t want;			/* objects that a refill brings */
-	uint16_t main_given;		/* objects in main when it came */
-	uint16_t spare_given;		/* objects in spare when it came */
 	uint8_t class;
 	uint8_t until_more;		/* misses before `want` grows */
 	struct sheaf *spare;
@@ -63,7 +70,7 @@ struct heap {
 	struct pcp pcp;
 	/* calls that have left the bins; the rest is in the stacks */
 	uint64_t nr_alloc[NR_CLASSES], nr_free[NR_CLASSES];
-	uint32_t seen[NR_CLASSES];	/* where the stacks stood then */
+	uint16_t seen[NR_CLASSES];	/* where the stacks stood then */
 	/* the same for other threads' reclaim */
 	void **runs_seen[NR_CLASSES - NR_SMALL_CLASSES];
 	/* under the registry lock */
@@ -97,7 +104,8 @@ static_assert(HEAP_SIZE == 1UL << PAGE_NODE_SHIFT, "one per node");
  */
 struct thread_fast {
 	alignas(CACHE_LINE)
-	size_t size_end;	/* of the sizes in bin_of_size; 0: no heap */
+	size_t size_end;	/* of the sizes in bin_of_size; 0: no heap, or
+				 * calls are counted */
 	struct heap *heap;
 	struct page *map_end;	/* as in vm; NO_MAP_END: no heap */
 	char *bins;		/* of node 0: see rule 3 */
@@ -121,27 +129,36 @@ static force_inline struct bin *heap_bin(struct heap *heap, size_t offset)
  * sheaf stands a pointer to a word that never is one (sheaf.h). */
 static force_inline void *bin_pop(struct bin *bin)
 {
-	void **top = bin->main_top;
+	void **top = bin->top;
 	uint64_t *p = top[-1];
 
 	if (unlikely(*p != object_key(p)))
 		return NULL;
-	bin->main_top = top - 1;
+	bin->top = top - 1;
 	*p = 0;
 	return p;
 }
 
-/* Frees a small object on the page; false when that takes more than a push: the
- * bin is full, or the pointer is not to a live small object. */
+/* The same, the long way. */
+static force_inline void *bin_pop_counted(struct bin *bin)
+{
+	void *p = bin_pop(bin);
+
+	bin->popped += p != NULL;
+	return p;
+}
+
+/* Frees a small object on the page; false when that takes more than a push:
+ * main is full, or the pointer is not to a live small object. */
 static force_inline bool heap_free_on(const struct page *page, void *p)
 {
 	struct bin *bin = (struct bin *)(void *)(thread_fast.bins +
 						 page_bin(page));
-	void **top = bin->spare_top;
+	void **top = bin->top;
 	size_t place;
 	uint64_t key;
 
-	if (unlikely(top == bin->spare_end))
+	if (unlikely(top == bin->end))
 		return false;
 	place = (uintptr_t)p & bin->slab_mask;
 	if (unlikely(!is_multiple(place, bin->magic)))
@@ -153,7 +170,7 @@ static force_inline bool heap_free_on(const struct page *page, void *p)
 		return false;
 	*(uint64_t *)p = key;
 	*top = p;
-	bin->spare_top = top + 1;
+	bin->top = top + 1;
 	return true;
 }
 
@@ -173,9 +190,9 @@ static force_inline void *heap_pop_run(struct heap *heap, unsigned int class)
 	struct bin *bin = heap_bin(heap, class_bin(class));
 	void *p;
 
-	if (bin->main_top == bin->main_lo)
+	if (bin->top == bin->lo)
 		return NULL;
-	p = *--bin->main_top;
+	p = *--bin->top;
 	run_claim(address_to_page(p));
 	heap->cached_runs -= size_classes[class].size;
 	heap->nr_alloc[class]++;
@@ -185,7 +202,7 @@ static force_inline void *heap_pop_run(struct heap *heap, unsigned int class)
 static force_inline bool run_bin_has_room(const struct heap *heap,
 					  const struct bin *bin, uint64_t word)
 {
-	return bin->main_top != bin->spare_end &&
+	return bin->top != bin->end &&
 	       word_node(word) == heap->node;
 }
 
@@ -200,7 +217,7 @@ static force_inline void run_bin_push(struct heap *heap, struct bin *bin,
 	__atomic_store_n(&page->word,
 			 word | word_state_bits(RUN_CACHED | RUN_DIRTY),
 			 __ATOMIC_RELEASE);
-	*bin->main_top++ = p;
+	*bin->top++ = p;
 	heap->cached_runs += size_classes[class].size;
 	heap->nr_free[class]++;
 }
@@ -259,7 +276,15 @@ void heap_free_pages(struct page *page, size_t n);
 /* Empties the caches of the calling thread, and those without owner. */
 void heap_flush(void);
 
-/* Of a class, sums over all heaps. Exact when the other threads rest. */
+/* Somebody will ask how many calls there were. */
+static inline bool heap_counts_calls(void)
+{
+	return options.summary || options.stats[0];
+}
+
+/* Of a class, sums over all heaps. Exact when the other threads rest; where
+ * calls are not counted, of some small classes only the difference is, and the
+ * numbers are at least so many. */
 struct heap_counts {
 	uint64_t nr_alloc, nr_free;	/* calls */
 	size_t nr_cached;		/* objects in bins */

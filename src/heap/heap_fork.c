@@ -115,14 +115,13 @@ void heap_fork_register(void)
 
 void heap_adopt(struct heap *heap)
 {
-	for (unsigned int class = 0; class < NR_CLASSES; class++) {
-		struct bin *bin = heap_bin(heap, class_bin(class));
+	for (unsigned int i = 1; i < NR_BINS; i++) {
+		struct bin *bin = &heap->bin[i];
 
 		bin_point_main(bin, NULL, 0);
 		bin->spare = NULL;
-		bin->spare_top = NULL;
-		bin->spare_end = class_is_small(class) ? NULL : bin->main_top;
-		bin->main_given = bin->spare_given = 0;
+		bin->given = 0;
+		bin->popped = 0;
 	}
 	for_each_alien(node, heap)
 		memset(heap_node_bins(heap, (int)node), 0,

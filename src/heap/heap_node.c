@@ -6,10 +6,9 @@
  *    it was seen to run there twice in a row; what the heap held goes to barns
  *    and zones.
  * 2. In front of the heap's own bins and behind them lie those of the other
- *    nodes: an object that is freed is pushed there as it is at home, to the
- *    spare, and malloc never sees it. A full spare goes to the barn of its
- *    node as a full sheaf, or into its slabs: remote memory is written once
- *    for many objects.
+ *    nodes: an object that is freed is pushed there as it is at home, and
+ *    malloc never sees it. A full sheaf goes to the barn of its node, or into
+ *    its slabs: remote memory is written once for many objects.
  * 3. A refill asks the slabs of the node first, then in the order of its
  *    zonelist those of the others, and only then for reclaim. With
  *    numa=interleave each refill begins at the next node.
@@ -181,45 +180,38 @@ size_t heap_refill_near(const struct heap *heap, struct pcp *pcp, int node,
 	return got;
 }
 
-/* An empty spare. False: no memory for one. */
-static bool alien_make_room(struct heap *heap, struct bin *bin, int node,
-			    unsigned int class)
+bool alien_make_room(struct heap *heap, struct bin *bin, uint64_t word)
 {
+	int node = word_node(word);
+	unsigned int class = bin_class(word & PAGE_BIN_MASK);
 	struct barn *home = barn_of(node, class);
-	struct sheaf *spare = bin->spare, *empty;
+	struct sheaf *main, *empty;
 
 	if (!bin->want)
 		bin_init(bin, class);
 	heap->alien |= 1UL << node;
-	if (spare) {
-		spare->nr = (uint16_t)bin_spare_count(bin);
+	main = bin_main(bin);
+	if (main) {
+		main->nr = (uint16_t)bin_main_count(bin);
 		bin_want_more(bin);
 		bin->want = min(bin->want, (uint16_t)ALIEN_MAX);
-		if (!barn_put_full(home, heap->number, spare, bin->want,
+		if (!barn_put_full(home, heap->number, main, bin->want,
 				   &empty)) {
-			bin_flush_spare(heap, bin);
+			bin_flush_main(heap, bin);
 			return true;
 		}
 	} else {
 		empty = barn_get_empty(home, heap->number, bin->want);
 	}
-	bin_set_spare(heap, bin, empty, 0);
+	bin_set_main(heap, bin, empty, 0);
 	return empty;
 }
 
-void heap_free_alien(struct heap *heap, uint64_t word, void *p)
+/* It may be one that was never used. */
+static void bin_flush_alien(struct heap *heap, struct bin *bin)
 {
-	int node = word_node(word);
-	unsigned int class = bin_class(word & PAGE_BIN_MASK);
-	struct bin *bin = &heap_node_bins(heap, node)[class + 1];
-
-	if (bin->spare_top != bin->spare_end ||
-	    alien_make_room(heap, bin, node, class)) {
-		*bin->spare_top++ = p;
-	} else {
-		barn_flush(&heap->pcp, &p, 1);
-		heap->nr_free[class]++;
-	}
+	if (bin->want)
+		bin_flush_main(heap, bin);
 }
 
 void heap_flush_alien(struct heap *heap)
@@ -228,6 +220,7 @@ void heap_flush_alien(struct heap *heap)
 		struct bin *bins = heap_node_bins(heap, (int)node);
 
 		for (unsigned int class = 0; class < NR_SMALL_CLASSES; class++)
-			bin_flush_spare(heap, &bins[class + 1]);
+			bin_flush_alien(heap, &bins[class_free_bin(class) >>
+						    BIN_SHIFT]);
 	}
 }

@@ -9,15 +9,6 @@
  */
 #include "heap/thread_heap.h"
 
-/* Main of a run bin; NULL for none. */
-static void run_bin_set(struct bin *bin, struct sheaf *sheaf, size_t count)
-{
-	bin_point_main(bin, sheaf, count);
-	bin->spare_end = sheaf ? sheaf->object + min(sheaf->capacity,
-				 size_classes[bin->class].sheaf_max) :
-				 bin->main_top;
-}
-
 /* Main is full, or the thread caches more than it may: hands it to the barn,
  * or its colder half to the pages. */
 static void run_bin_make_room(struct heap *heap, struct bin *bin)
@@ -33,7 +24,7 @@ static void run_bin_make_room(struct heap *heap, struct bin *bin)
 			barn_flush_runs(&heap->pcp, main->object, half);
 			memmove(main->object, main->object + half,
 				(n - half) * sizeof(void *));
-			run_bin_set(bin, main, n - half);
+			bin_point_main(bin, main, n - half);
 			heap->cached_runs -= half * size;
 			return;
 		}
@@ -41,7 +32,7 @@ static void run_bin_make_room(struct heap *heap, struct bin *bin)
 	} else {
 		empty = barn_get_empty(barn, heap->number, want);
 	}
-	run_bin_set(bin, empty, 0);
+	bin_point_main(bin, empty, 0);
 }
 
 #define GFP_RUN	(GFP_USER | GFP_HIGHMEM | GFP_MOVABLE)
@@ -110,7 +101,7 @@ static void run_bin_refill(struct heap *heap, struct bin *bin)
 
 	if (!full)
 		return;
-	run_bin_set(bin, full, full->nr);
+	bin_point_main(bin, full, full->nr);
 	heap->cached_runs += full->nr * size_classes[bin->class].size;
 }
 
@@ -128,7 +119,7 @@ void *heap_alloc_run(unsigned int class, size_t align, bool *dirty)
 	if (!bin_main_count(bin))
 		run_bin_refill(heap, bin);
 	/* Most runs of a power of two pages are as aligned as they are long. */
-	if (bin_main_count(bin) && (uintptr_t)bin->main_top[-1] % align == 0)
+	if (bin_main_count(bin) && (uintptr_t)bin->top[-1] % align == 0)
 		p = heap_pop_run(heap, class);
 	if (!p) {
 		page = alloc_run_pages(heap, 0,
@@ -182,7 +173,7 @@ void heap_free_run(void *p)
 	struct heap *heap = heap_tick(heap_enter());
 	struct bin *bin = heap_bin(heap, class_bin(class));
 
-	if (bin->main_top == bin->spare_end)
+	if (bin->top == bin->end)
 		run_bin_make_room(heap, bin);
 	if (!heap_push_run(heap, page, p, word) &&
 	    !run_bin_pass_on(heap, bin, page, p, word)) {

@@ -6,18 +6,6 @@
 #include "os/os.h"
 #include "os/topology.h"
 
-/* Objects of a new bin's first refill: a group, else what lies in one page,
- * at most a smallest sheaf. */
-static uint16_t bin_first_want(unsigned int class)
-{
-	size_t n = PAGE_SIZE / size_classes[class].size;
-
-	n = min(max(n, 1UL), (size_t)SHEAF_MIN_CAPACITY);
-	return (uint16_t)max(n, (size_t)class_group(class));
-}
-
-union no_sheaf no_sheaf = { .sheaf = { .end = &no_sheaf.sheaf.end } };
-
 __thread struct thread_fast thread_fast
 	__attribute__((tls_model("initial-exec"))) = { .map_end = NO_MAP_END };
 
@@ -53,19 +41,7 @@ void thread_set_heap(struct heap *heap)
 	thread_fast.bins = (char *)heap_node_bins(heap, 0);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	thread_fast.map_end = vm.map_end;
-	thread_fast.size_end = LOOKUP_MAX + 1;
-}
-
-void bin_init(struct bin *bin, unsigned int class)
-{
-	bin_point_main(bin, NULL, 0);
-	bin->class = (uint8_t)class;
-	if (!class_is_small(class))
-		bin->spare_end = bin->main_top;
-	bin_set_want(bin, bin_first_want(class));
-	bin->magic = size_classes[class].magic;
-	bin->slab_mask = (uint32_t)
-		(PAGE_SIZE << size_classes[class].slab_order) - 1;
+	thread_fast.size_end = heap_counts_calls() ? 0 : LOOKUP_MAX + 1;
 }
 
 static void heap_init(struct heap *heap, int node)
@@ -73,8 +49,8 @@ static void heap_init(struct heap *heap, int node)
 	heap->node = node;
 	heap->barns = barn_sets(node);
 	memcpy(heap->bin_of_size, size_class_bins, sizeof(size_class_bins));
-	for (unsigned int class = 0; class < NR_CLASSES; class++)
-		bin_init(heap_bin(heap, class_bin(class)), class);
+	for (unsigned int i = 1; i < NR_BINS; i++)
+		bin_init(&heap->bin[i], bin_class((size_t)i << BIN_SHIFT));
 	pcp_register(&heap->pcp, &nodes[node]->zone[ZONE_NORMAL]);
 }
 
@@ -122,7 +98,7 @@ static void heap_purge_runs(struct heap *heap, enum reclaim how)
 	for (unsigned int class = NR_SMALL_CLASSES; class < NR_CLASSES;
 	     class++) {
 		const struct bin *bin = &heap->bin[class + 1];
-		void **lo = bin->main_lo, **top = bin->main_top;
+		void **lo = bin->lo, **top = bin->top;
 		bool still = heap->runs_seen[class - NR_SMALL_CLASSES] == top;
 
 		heap->runs_seen[class - NR_SMALL_CLASSES] = top;
@@ -398,18 +374,18 @@ static void bin_count(const struct bin *bin, unsigned int class,
 {
 	const struct sheaf *sheaf = bin->spare;
 	size_t most = size_classes[class].sheaf_max;
-	size_t main = (size_t)(bin->main_top - bin->main_lo);
-	size_t spare = sheaf ? (size_t)(bin->spare_top - sheaf->object) : 0;
+	size_t main = bin_main_count(bin), spare = sheaf ? sheaf->nr : 0;
+	size_t given = bin->given, popped = bin->popped;
 
 	main = main > most ? 0 : main;
 	spare = spare > most ? 0 : spare;
+	popped = max(popped, given > main ? given - main : 0);
 	counts->nr_cached += main + spare;
 	if (!class_is_small(class))
 		return;
-	if (bin->main_given > main)
-		counts->nr_alloc += bin->main_given - main;
-	if (spare > bin->spare_given)
-		counts->nr_free += spare - bin->spare_given;
+	counts->nr_alloc += popped;
+	if (popped + main > given)
+		counts->nr_free += popped + main - given;
 }
 
 __attribute__((no_sanitize("thread")))
@@ -417,10 +393,14 @@ static void heap_count_one(const struct heap *heap, unsigned int class,
 			   struct heap_counts *counts)
 {
 	bin_count(&heap->bin[class + 1], class, counts);
+	if (class_is_paired(class))
+		bin_count(&heap->bin[class_free_bin(class) >> BIN_SHIFT], class,
+			  counts);
 	counts->nr_alloc += heap->nr_alloc[class];
 	counts->nr_free += heap->nr_free[class];
 	for_each_alien(node, heap)
-		bin_count(&heap_node_bins(heap, (int)node)[class + 1], class,
+		bin_count(&heap_node_bins(heap, (int)node)[
+				class_free_bin(class) >> BIN_SHIFT], class,
 			  counts);
 }
 

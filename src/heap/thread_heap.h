@@ -13,7 +13,7 @@
 #ifndef ZBM_THREAD_HEAP_H
 #define ZBM_THREAD_HEAP_H
 
-#include "heap/heap.h"
+#include "heap/bin.h"
 #include "os/llc.h"
 #include "os/os.h"
 #include "os/thread.h"
@@ -37,6 +37,7 @@ struct heap_registry {
 };
 
 extern struct heap_registry registry;
+
 
 /* But for the shared one. A hint. */
 static inline size_t nr_heaps(void)
@@ -90,12 +91,6 @@ void heap_tick_slow(struct heap *heap, uint64_t now);
  * the last call. */
 void heap_flush_bins(struct heap *heap, bool all);
 
-/* Spare's objects, of any node, go into their slabs. */
-void bin_flush_spare(struct heap *heap, struct bin *bin);
-
-/* Empty, of the class; `want` is that of the first refill. */
-void bin_init(struct bin *bin, unsigned int class);
-
 /* A heap for a thread that runs on the node: one that is nobody's, or a new
  * one. NULL without memory. */
 struct heap *heap_take(int here);
@@ -125,8 +120,9 @@ size_t heap_refill_near(const struct heap *heap, struct pcp *pcp, int node,
 /* Which node the next refill is from. */
 int heap_refill_node(struct heap *heap);
 
-/* Frees an object of another node. */
-void heap_free_alien(struct heap *heap, uint64_t word, void *p);
+/* Main of a bin of another node's objects is full, or not there. False: no
+ * memory for a sheaf. */
+bool alien_make_room(struct heap *heap, struct bin *bin, uint64_t word);
 
 /* Alien objects go to their slabs. */
 void heap_flush_alien(struct heap *heap);
@@ -168,12 +164,6 @@ static inline struct heap *heap_tick_pages(struct heap *heap)
 	return heap_tick(heap);
 }
 
-static inline struct barn *heap_barn(const struct heap *heap,
-				     const struct bin *bin)
-{
-	return &heap->barns->barn[bin->class];
-}
-
 /* For pthread_atfork. */
 void heap_fork_prepare(void);
 void heap_fork_parent(void);
@@ -181,97 +171,5 @@ void heap_fork_child(void);
 
 /* The orphan's bins become empty; what lay in them is lost (heap_fork.c). */
 void heap_adopt(struct heap *heap);
-
-/* Stands in for a main that is not there. */
-extern union no_sheaf {
-	struct sheaf sheaf;
-	void *room[sizeof(struct sheaf) / sizeof(void *) + 1];
-} no_sheaf;
-
-static inline void bin_point_main(struct bin *bin, struct sheaf *sheaf,
-				  size_t count)
-{
-	bin->main_lo = (sheaf ? sheaf : &no_sheaf.sheaf)->object;
-	bin->main_top = bin->main_lo + count;
-}
-
-/* no_sheaf where there is no main: it has room for nothing. */
-static inline struct sheaf *bin_main_or_none(const struct bin *bin)
-{
-	return container_of(bin->main_lo, struct sheaf, object[0]);
-}
-
-static inline struct sheaf *bin_main(const struct bin *bin)
-{
-	struct sheaf *main = bin_main_or_none(bin);
-
-	return main == &no_sheaf.sheaf ? NULL : main;
-}
-
-static inline size_t bin_main_count(const struct bin *bin)
-{
-	return (size_t)(bin->main_top - bin->main_lo);
-}
-
-static inline size_t bin_spare_count(const struct bin *bin)
-{
-	return bin->spare ? (size_t)(bin->spare_top - bin->spare->object) : 0;
-}
-
-/* Calls since the stacks came go into the heap's sums. Run classes count
- * each call at once. */
-static inline void bin_count_calls(struct heap *heap, struct bin *bin)
-{
-	size_t main = bin_main_count(bin), spare = bin_spare_count(bin);
-
-	if (!class_is_small(bin->class))
-		return;
-	heap->nr_alloc[bin->class] += bin->main_given - main;
-	heap->nr_free[bin->class] += spare - bin->spare_given;
-	bin->main_given = (uint16_t)main;
-	bin->spare_given = (uint16_t)spare;
-}
-
-/* How far a sheaf may be filled. */
-static inline size_t bin_room(const struct bin *bin,
-			      const struct sheaf *sheaf, size_t count)
-{
-	return max((size_t)min(sheaf->capacity, bin->want), count);
-}
-
-static inline void bin_set_spare(struct heap *heap, struct bin *bin,
-				 struct sheaf *sheaf, size_t count)
-{
-	bin_count_calls(heap, bin);
-	bin->spare_given = (uint16_t)count;
-	bin->spare = sheaf;
-	bin->spare_top = sheaf ? sheaf->object + count : NULL;
-	bin->spare_end = sheaf ? sheaf->object + bin_room(bin, sheaf, count) :
-				 NULL;
-}
-
-/* A sheaf grows when it has run out this often: what a thread caches stays
- * in proportion to what it uses. */
-#define MISSES_TO_GROW	4
-
-static inline void bin_set_want(struct bin *bin, size_t want)
-{
-	size_t most = size_classes[bin->class].sheaf_max;
-
-	bin->want = (uint16_t)min(want, most);
-	bin->until_more = want < most ? MISSES_TO_GROW - 1 : UINT8_MAX;
-}
-
-/* A miss. True: so many that the bin wants more from now on, as far as it may;
- * that is how many objects its next sheaf is for. */
-static inline bool bin_want_more(struct bin *bin)
-{
-	if (likely(bin->until_more)) {
-		bin->until_more--;
-		return false;
-	}
-	bin_set_want(bin, bin->want * 2U + max(2U, class_group(bin->class)));
-	return true;
-}
 
 #endif

@@ -13,7 +13,8 @@
 
 static void info_classes(FILE *stream, const struct figures *figures)
 {
-	fputs("<classes>\n", stream);
+	fprintf(stream, "<classes calls=\"%s\">\n",
+		figures->calls_counted ? "counted" : "at least");
 	for (unsigned int i = 0; i < NR_CLASSES; i++) {
 		const struct class_figures *class = &figures->class[i];
 

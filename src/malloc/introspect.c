@@ -89,6 +89,7 @@ static void gather_sums(struct figures *figures)
 					     size_classes[i].size;
 		figures->class_pages += class->nr_pages;
 	}
+	figures->calls_counted = heap_counts_calls();
 	figures->nr_alloc += figures->huge.nr_alloc;
 	figures->nr_free += figures->huge.nr_free;
 	figures->nr_live += figures->huge.nr_live;

@@ -74,6 +74,7 @@ struct figures {
 	size_t class_pages, class_live_bytes;
 	size_t nr_cached, cached_bytes;
 	/* with the huge blocks */
+	bool calls_counted;		/* else there were more calls */
 	uint64_t nr_alloc, nr_free;
 	size_t nr_live, live_bytes;
 	/* bytes of metadata; in_use is part of used, and so on */

@@ -69,7 +69,7 @@ static hot_path void *malloc_by_class(struct heap *heap, size_t size)
 {
 	unsigned int class = size_class_of(size);
 	void *p = class_is_small(class) ?
-		  bin_pop(heap_bin(heap, class_bin(class))) :
+		  bin_pop_counted(heap_bin(heap, class_bin(class))) :
 		  heap_pop_run(heap, class);
 
 	return likely(p) ? p : malloc_anew(size);

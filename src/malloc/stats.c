@@ -123,7 +123,8 @@ static void stats_blocks(struct text *text, const struct figures *f)
 {
 	char a[STATS_NUMBER], b[STATS_NUMBER], c[STATS_NUMBER];
 
-	text_add(text, "calls        %s mallocs, %s frees\n",
+	text_add(text, "calls        %s%s mallocs, %s frees\n",
+		 f->calls_counted ? "" : "at least ",
 		 stats_number(a, f->nr_alloc), stats_number(b, f->nr_free));
 	text_add(text, "live         %s in %s blocks",
 		 stats_bytes(a, f->live_bytes), stats_number(b, f->nr_live));

@@ -13,6 +13,7 @@ struct sheaf *sheaf_alloc(size_t want)
 
 	if (sheaf) {
 		sheaf->end = &sheaf->end;
+		sheaf->nr = 0;
 		sheaf->capacity = (uint16_t)((size - sizeof(*sheaf)) /
 					     sizeof(void *));
 	}

@@ -8,7 +8,8 @@
  * 2. Classes below 16 KiB are small: objects in slabs. The others are runs
  *    of pages, one object each.
  * 3. A class has a bin in each heap, named by its byte offset there, so that
- *    finding it costs no multiplication. Bin 0 is nobody's.
+ *    finding it costs no multiplication. Bin 0 is nobody's. A class whose
+ *    objects share lines is paired: what is freed goes into a second bin.
  */
 #ifndef ZBM_SIZE_CLASS_H
 #define ZBM_SIZE_CLASS_H
@@ -22,7 +23,8 @@
 #define LOOKUP_MAX		4096UL		/* bytes; by table */
 
 #define BIN_SHIFT		6		/* a bin is a cache line */
-#define NR_BINS			(NR_CLASSES + 1)
+#define NR_PAIRED_CLASSES	7		/* below 128 bytes */
+#define NR_BINS			(NR_CLASSES + 1 + NR_PAIRED_CLASSES)
 
 #define SLAB_MAX_ORDER		5
 #define SLAB_MAX_OBJECTS	512
@@ -69,15 +71,31 @@ static force_inline bool is_multiple(size_t n, uint64_t magic)
 	return n * magic < 1UL << 30;
 }
 
+static inline bool class_is_paired(unsigned int class)
+{
+	return class < NR_PAIRED_CLASSES;
+}
+
+/* Where malloc takes objects from. */
 static inline size_t class_bin(unsigned int class)
 {
 	return (size_t)(class + 1) << BIN_SHIFT;
 }
 
+/* Where free puts them: of classes that are not paired the same. */
+static inline size_t class_free_bin(unsigned int class)
+{
+	return class_is_paired(class) ?
+		(size_t)(NR_CLASSES + 1 + class) << BIN_SHIFT :
+		class_bin(class);
+}
+
 /* The class whose bin this is; the offset is not 0. */
 static inline unsigned int bin_class(size_t offset)
 {
-	return (unsigned int)(offset >> BIN_SHIFT) - 1;
+	unsigned int n = (unsigned int)(offset >> BIN_SHIFT) - 1;
+
+	return n < NR_CLASSES ? n : n - NR_CLASSES;
 }
 
 static inline bool class_is_small(unsigned int class)
@@ -95,7 +113,7 @@ static inline bool class_is_dense(unsigned int class)
  * bytes so many that two threads do not share a pair of cache lines. */
 static inline unsigned int class_group(unsigned int class)
 {
-	return class < 7 ? 8 : 1;
+	return class_is_paired(class) ? 8 : 1;
 }
 
 /* The largest power of two that all objects of the class are aligned to. */

@@ -109,7 +109,7 @@ static void slab_wake_page(struct slab *slab, size_t page)
 	uint64_t key = object_key(object);
 	struct page *p = pfn_to_page(slab->pfn) + page;
 
-	page_set_word(p, page_word(p) | class_bin(slab->class));
+	page_set_word(p, page_word(p) | class_free_bin(slab->class));
 	slab->nr_asleep--;
 	slab->stale &= ~(1U << page);
 	for (; at < end; at += size, object += size) {

@@ -6,7 +6,7 @@
 
 #include "world.h"
 
-#include "heap/heap.h"
+#include "heap/thread_heap.h"
 
 /* Nothing happens by itself from now on. errno is set, so that a test sees
  * who touches it. */
@@ -18,6 +18,28 @@ static inline int start(void **state)
 	options.decay_ms = 0;
 	errno = 77;
 	return started ? 0 : -1;
+}
+
+/* The numbers of calls are exact from now on. */
+static inline void count_all_calls(void)
+{
+	options.summary = true;
+	thread_set_heap(thread_heap());
+}
+
+static inline int start_counting(void **state)
+{
+	int failed = start(state);
+
+	count_all_calls();
+	errno = 77;
+	return failed;
+}
+
+static inline void count_no_calls(void)
+{
+	options.summary = false;
+	thread_set_heap(thread_heap());
 }
 
 #endif

@@ -1,218 +1,14 @@
 /*
- * test_heap - bins, and the heaps of threads from their first call to their
- * end, and over fork.
+ * test_heap - the heaps of threads from their first call to their end, and what
+ * they keep of runs.
  */
-#include "heaps.h"
+#include "bins.h"
 
 #include "heap/thread_heap.h"
-#include "malloc/malloc.h"
 #include "mm/vmscan.h"
 
 #include <pthread.h>
 #include <sched.h>
-#include <setjmp.h>
-
-#include <cmocka.h>
-
-#define MANY	20000	/* objects */
-
-static void *objects[MANY];
-static struct heap_counts before[NR_CLASSES], after[NR_CLASSES];
-
-static struct bin *bin_for(unsigned int class)
-{
-	return heap_bin(thread_heap(), class_bin(class));
-}
-
-static void allocate(unsigned int class, size_t from, size_t to)
-{
-	for (; from < to; from++) {
-		objects[from] = mem_malloc(size_classes[class].size);
-		assert_non_null(objects[from]);
-	}
-}
-
-static void release(size_t from, size_t to)
-{
-	for (; from < to; from++)
-		mem_free(objects[from]);
-}
-
-static void count_calls(struct heap_counts *counts)
-{
-	for (unsigned int i = 0; i < NR_CLASSES; i++)
-		heap_count(i, &counts[i]);
-}
-
-static size_t live(const struct heap_counts *counts, unsigned int class)
-{
-	return counts[class].nr_alloc - counts[class].nr_free;
-}
-
-static void finish(void)
-{
-	heap_validate();
-	for (struct heap *heap = registry.heaps; heap; heap = heap->next)
-		pcp_validate(&heap->pcp);
-}
-
-/* So that main is empty, spare too, and both are there. */
-static void empty_both(unsigned int class)
-{
-	struct bin *bin = bin_for(class);
-
-	allocate(class, 0, 1);
-	release(0, 1);
-	for (size_t i = 0; bin_main_count(bin) || bin_spare_count(bin); i++)
-		allocate(class, i, i + 1);
-}
-
-static void test_free_pushes_spare_and_malloc_pops_main(void **state)
-{
-	unsigned int class = size_class_of(96);
-	struct bin *bin = bin_for(class);
-	size_t main;
-
-	(void)state;
-	heap_flush();
-	allocate(class, 0, 2);
-	main = bin_main_count(bin);
-	assert_true(main > 0);
-	release(0, 2);
-	assert_int_equal(bin_main_count(bin), main);
-	assert_int_equal(bin_spare_count(bin), 2);
-	/* What was freed waits until main is used up. */
-	for (size_t i = 0; i < main; i++) {
-		allocate(class, i + 2, i + 3);
-		assert_ptr_not_equal(objects[i + 2], objects[0]);
-		assert_ptr_not_equal(objects[i + 2], objects[1]);
-	}
-	assert_ptr_equal(mem_malloc(96), objects[1]);
-	assert_ptr_equal(mem_malloc(96), objects[0]);
-	release(0, main + 2);
-	heap_flush();
-	finish();
-}
-
-static void test_the_stacks_swap_when_main_is_empty(void **state)
-{
-	unsigned int class = size_class_of(112);
-	struct bin *bin = bin_for(class);
-	void *p[3];
-
-	(void)state;
-	heap_flush();
-	empty_both(class);
-	for (int i = 0; i < 3; i++)
-		p[i] = mem_malloc(112);
-	while (bin_main_count(bin))
-		assert_non_null(mem_malloc(112));
-	for (int i = 0; i < 3; i++)
-		mem_free(p[i]);
-	assert_int_equal(bin_spare_count(bin), 3);
-	/* The warm ones first; below them may be others. */
-	for (int i = 3; i-- > 0; )
-		assert_ptr_equal(mem_malloc(112), p[i]);
-	assert_int_equal(bin_spare_count(bin), 0);
-	finish();
-}
-
-static void test_objects_in_stacks_have_their_keys(void **state)
-{
-	unsigned int class = size_class_of(160);
-	struct bin *bin = bin_for(class);
-
-	(void)state;
-	allocate(class, 0, 50);
-	for (size_t i = 0; i < 50; i++)
-		assert_int_equal(*(uint64_t *)objects[i], 0);
-	release(0, 50);
-	for (size_t i = 0; i < 50; i++)
-		assert_true(object_has_key(objects[i]));
-	for (size_t i = 0; i < bin_main_count(bin); i++)
-		assert_true(object_has_key(bin->main_lo[i]));
-	finish();
-}
-
-static void test_calls_are_counted_exactly(void **state)
-{
-	uint64_t seed = 11;
-	size_t n[NR_CLASSES] = { 0 }, nr_alloc[NR_CLASSES] = { 0 };
-
-	(void)state;
-	count_calls(before);
-	for (size_t i = 0; i < MANY; i++) {
-		size_t k = world_below(&seed, 500);
-		unsigned int class = (unsigned int)(k % NR_CLASSES);
-
-		if (objects[MANY - 1 - k]) {
-			mem_free(objects[MANY - 1 - k]);
-			objects[MANY - 1 - k] = NULL;
-			n[class]--;
-			continue;
-		}
-		allocate(class, MANY - 1 - k, MANY - k);
-		n[class]++;
-		nr_alloc[class]++;
-		if (i % 512 == 0)
-			heap_flush();
-	}
-	count_calls(after);
-	for (unsigned int class = 0; class < NR_CLASSES; class++) {
-		assert_int_equal(live(after, class) - live(before, class),
-				 n[class]);
-		assert_int_equal(after[class].nr_alloc -
-				 before[class].nr_alloc, nr_alloc[class]);
-	}
-	for (size_t k = 0; k < 500; k++) {
-		mem_free(objects[MANY - 1 - k]);
-		objects[MANY - 1 - k] = NULL;
-	}
-	count_calls(after);
-	for (unsigned int class = 0; class < NR_CLASSES; class++)
-		assert_int_equal(live(after, class), live(before, class));
-	finish();
-}
-
-static void test_a_bin_that_runs_out_again_and_again_wants_more(void **state)
-{
-	unsigned int class = size_class_of(32);
-	struct bin *bin = bin_for(class);
-	size_t want = bin->want;
-
-	(void)state;
-	heap_flush();
-	for (size_t i = 0; i < MANY; i++) {
-		allocate(class, i, i + 1);
-		assert_true(bin->want >= want);
-		want = bin->want;
-	}
-	assert_int_equal(want, size_classes[class].sheaf_max);
-	release(0, MANY);
-	heap_flush();
-	finish();
-}
-
-static void test_what_is_used_in_turn_becomes_more(void **state)
-{
-	struct bin *bin = bin_for(size_class_of(64));
-	struct bin *large = bin_for(size_class_of(4096));
-	size_t n;
-
-	(void)state;
-	heap_flush();
-	bin_set_want(bin, 8);
-	bin_set_want(large, 1);
-	for (int i = 0; i < 1000; i++) {
-		mem_free(mem_malloc(64));
-		mem_free(mem_malloc(4096));
-	}
-	n = bin_main_count(bin) + bin_spare_count(bin);
-	assert_true(n >= 24 && n * 64 <= 2 * 4096);
-	assert_true(bin_main_count(large) + bin_spare_count(large) <= 2);
-	heap_flush();
-	finish();
-}
 
 static void test_what_nobody_takes_is_given_back(void **state)
 {
@@ -389,9 +185,11 @@ static void test_a_thread_s_end_leaves_nothing_behind(void **state)
 	assert_int_equal(heap->pcp.count, 0);
 	for (unsigned int class = 0; class < NR_CLASSES; class++) {
 		struct bin *bin = heap_bin(heap, class_bin(class));
+		struct bin *taker = heap_bin(heap, class_free_bin(class));
 
 		assert_int_equal(bin_main_count(bin), 0);
-		assert_int_equal(bin_spare_count(bin), 0);
+		assert_int_equal(bin_main_count(taker), 0);
+		assert_int_equal(bin_spare_count(taker), 0);
 	}
 	assert_int_equal(heap->cached_runs, 0);
 	count_calls(after);
@@ -471,13 +269,6 @@ static void test_calls_after_a_thread_s_end_use_the_shared_heap(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_free_pushes_spare_and_malloc_pops_main),
-		cmocka_unit_test(test_the_stacks_swap_when_main_is_empty),
-		cmocka_unit_test(test_objects_in_stacks_have_their_keys),
-		cmocka_unit_test(test_calls_are_counted_exactly),
-		cmocka_unit_test(
-			test_a_bin_that_runs_out_again_and_again_wants_more),
-		cmocka_unit_test(test_what_is_used_in_turn_becomes_more),
 		cmocka_unit_test(test_what_nobody_takes_is_given_back),
 		cmocka_unit_test(test_runs_are_reused_at_once),
 		cmocka_unit_test(test_cached_runs_are_bounded),

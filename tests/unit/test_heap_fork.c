@@ -86,9 +86,10 @@ static void check_no_object_is_handed_out_twice(void)
 
 static size_t other_count(void)
 {
-	struct bin *bin = heap_bin(other, class_bin(size_class_of(SIZE)));
+	unsigned int class = size_class_of(SIZE);
 
-	return bin_main_count(bin) + bin_spare_count(bin);
+	return bin_main_count(heap_bin(other, class_bin(class))) +
+		bin_main_count(heap_bin(other, class_free_bin(class)));
 }
 
 static void adopts(void)
@@ -129,10 +130,9 @@ static void test_the_child_adopts_the_heap_of_a_lost_thread(void **state)
  * in a surviving bin, and what was never an object. */
 static void adopts_a_torn_stack(void)
 {
-	struct bin *bin = heap_bin(other, class_bin(size_class_of(SIZE)));
-	void **top = bin->spare_top;
-	size_t n = bin_spare_count(bin);
-
+	struct bin *bin = heap_bin(other, class_free_bin(size_class_of(SIZE)));
+	void **top = bin->top;
+	size_t n = bin_main_count(bin);
 	void *own = mem_malloc(SIZE);
 
 	CHECK(n >= 6 && own);
@@ -158,8 +158,8 @@ static void adopts_a_torn_bin(void)
 {
 	struct bin *bin = heap_bin(other, class_bin(size_class_of(SIZE)));
 
-	bin->main_top = bin->main_lo + 10000;
-	bin->spare_top = (void **)(void *)&barrier;
+	bin->top = bin->lo + 10000;
+	bin->spare = (struct sheaf *)(void *)&barrier;
 	reclaim_caches();
 	CHECK(other_count() == 0);
 	heap_validate();

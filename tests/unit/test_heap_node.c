@@ -269,11 +269,13 @@ static void check_child(void)
 	while (heap && heap->state != HEAP_ORPHAN)
 		heap = heap->next;
 	CHECK(heap && heap->alien);
-	CHECK(heap_node_bins(heap, 0)[class + 1].spare);
+	CHECK(heap_node_bins(heap, 0)[class_free_bin(class) >> BIN_SHIFT].want);
 	heap_adopt(heap);
 	CHECK(!heap->alien);
 	for (int node = 0; node < NR_NODES; node++)
-		CHECK(!heap_node_bins(heap, node)[class + 1].spare);
+		CHECK(node == heap->node ||
+		      !heap_node_bins(heap, node)[class_free_bin(class) >>
+						  BIN_SHIFT].want);
 	for (size_t i = 0; i < MANY; i++)
 		mem_free(mem_malloc(SIZE));
 	heap_flush();

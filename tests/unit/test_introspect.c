@@ -373,5 +373,5 @@ int main(void)
 		cmocka_unit_test(test_looking_while_others_work_is_safe),
 	};
 
-	return cmocka_run_group_tests(tests, start, NULL);
+	return cmocka_run_group_tests(tests, start_counting, NULL);
 }

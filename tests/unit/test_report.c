@@ -61,6 +61,8 @@ static _Noreturn void run_in_child(step_fn *before, step_fn *middle)
 	/* The options are `before`'s; this says that there are some. */
 	setenv("ZBMALLOC_OPTIONS", "", 1);
 	before();
+	/* As when they are read at the start: calls are counted, or not. */
+	thread_set_heap(thread_heap());
 	report_start();
 	mem_free(mem_malloc(100));
 	middle();
