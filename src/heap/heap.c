@@ -160,6 +160,8 @@ hot_path void *heap_alloc_small(unsigned int class)
 	if (!heap)
 		return NULL;
 	heap = heap_tick(heap);
+	if (heap->watched && !--heap->watched && heap == thread_heap())
+		thread_stop_watching();
 	bin = heap_bin(heap, class_bin(class));
 	p = bin_pop_checked(bin);
 	if (!p && (bin_take_freed(heap, bin) || bin_refill(heap, bin)))

@@ -66,6 +66,7 @@ struct heap {
 	uint64_t alien;			/* bit n: it has bins of node n */
 	uint64_t due_ms;		/* next look at what lies unused */
 	unsigned int ticks;		/* slow paths taken */
+	unsigned int watched;		/* mallocs that go the long way yet */
 	size_t cached_runs;		/* bytes in bins of run classes */
 	struct pcp pcp;
 	/* calls that have left the bins; the rest is in the stacks */
@@ -105,7 +106,7 @@ static_assert(HEAP_SIZE == 1UL << PAGE_NODE_SHIFT, "one per node");
 struct thread_fast {
 	alignas(CACHE_LINE)
 	size_t size_end;	/* of the sizes in bin_of_size; 0: no heap, or
-				 * calls are counted */
+				 * all calls are looked at */
 	struct heap *heap;
 	struct page *map_end;	/* as in vm; NO_MAP_END: no heap */
 	char *bins;		/* of node 0: see rule 3 */

@@ -41,7 +41,13 @@ void thread_set_heap(struct heap *heap)
 	thread_fast.bins = (char *)heap_node_bins(heap, 0);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	thread_fast.map_end = vm.map_end;
-	thread_fast.size_end = heap_counts_calls() ? 0 : LOOKUP_MAX + 1;
+	thread_stop_watching();
+}
+
+void thread_stop_watching(void)
+{
+	if (!heap_counts_calls())
+		thread_fast.size_end = LOOKUP_MAX + 1;
 }
 
 static void heap_init(struct heap *heap, int node)
@@ -353,6 +359,8 @@ void heap_tick_slow(struct heap *heap, uint64_t now)
 		heap_register_first();
 	heap_flush_bins(heap, false);
 	reclaim_tick(now);
+	heap->watched = WATCHED_CALLS;
+	thread_fast.size_end = 0;
 }
 
 void heap_flush(void)

@@ -48,6 +48,17 @@ static inline size_t nr_heaps(void)
 /* The calling thread's from now on; NULL: it has none. */
 void thread_set_heap(struct heap *heap);
 
+/*
+ * What is freed and handed out again leaves the fast paths nothing to be done,
+ * and the thread would never see the clock. So after each look at what lies
+ * unused so many mallocs go the long way. A thread with more than that soon
+ * comes there anyway, unless it has always as many objects as before.
+ */
+#define WATCHED_CALLS	1024U
+
+/* The fast paths are open to malloc, unless calls are counted. */
+void thread_stop_watching(void);
+
 struct heap *heap_enter_slow(void);
 void heap_leave_shared(void);
 
