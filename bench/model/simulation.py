@@ -24,7 +24,8 @@ FACTORS = (1.0, 2.7, 3.7)
 GROUP = 4
 
 LOCK_SPINS = 100        # src/base/lock.c
-MISSES_TO_GROW = 4      # src/heap/thread_heap.h
+PAIRED_END = 128        # bytes; src/slab/size_class.h
+MISSES_TO_GROW = 4      # src/heap/bin.h
 BARN_MIN_FULL, BARN_LANES = 2, 4            # src/slab/barn.h
 LANE_MAX_FULL, BARN_MAX_BYTES = 512, 16 << 20       # src/slab/barn_lane.c
 LANE_MIN_EMPTY, LANE_OWN_BYTES = 4, 1 << 20
@@ -408,19 +409,26 @@ class Simulation:
 
     def free(self, me, size, n):
         b, barn = me.bins[size], self.barn_of(me.node, me, size)
+        stack = "spare" if size < PAIRED_END else "main"
         while n:
-            if b.spare >= b.want and not b.main:
-                b.main, b.spare = b.spare, 0
-            elif b.spare >= b.want:
-                if (yield from self.put_full(barn, me, b.spare)):
-                    b.want_more()
-                else:
-                    yield from self.flush(barn, me, b.spare)
-                    b.want = max(b.want // 2, min(SURPLUS_WANT, b.cap))
-                b.spare = 0
-            k = min(n, b.want - b.spare)
-            b.spare, n = b.spare + k, n - k
+            if getattr(b, stack) >= b.want:
+                yield from self.make_room(barn, me, b, stack)
+            k = min(n, b.want - getattr(b, stack))
+            setattr(b, stack, getattr(b, stack) + k)
+            n -= k
             yield self.spend(me, k)
+
+    def make_room(self, barn, me, b, stack):
+        """The stack is full: the other one goes, if that is, too."""
+        if b.main and b.spare:
+            if (yield from self.put_full(barn, me, b.spare)):
+                b.want_more()
+            else:
+                yield from self.flush(barn, me, b.spare)
+                b.want = max(b.want // 2, min(SURPLUS_WANT, b.cap))
+            b.spare = 0
+        if getattr(b, stack):
+            b.main, b.spare = b.spare, b.main
 
     def free_alien(self, me, size, n):
         node = self.random.randrange(self.nodes - 1)
