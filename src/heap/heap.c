@@ -151,7 +151,7 @@ static void *bin_pop_checked(struct bin *bin)
 	return p;
 }
 
-hot_path void *heap_alloc_small(unsigned int class)
+static never_inline void *heap_alloc_small_slow(unsigned int class)
 {
 	struct heap *heap = heap_enter();
 	struct bin *bin;
@@ -173,6 +173,38 @@ hot_path void *heap_alloc_small(unsigned int class)
 	}
 	heap_leave(heap);
 	return p;
+}
+
+/* Main is empty, something was freed, and nothing else is due: most often that
+ * is all there is to it. NULL: there is more. */
+static inline void *bin_next(struct heap *heap, struct bin *bin)
+{
+	struct bin *taker = bin_taker(heap, bin);
+	bool paired = taker != bin;
+	unsigned int ticks = heap->ticks + 1;
+
+	if (unlikely(bin_main_count(bin) || !bin->until_more ||
+		     !(paired ? bin_main_count(taker) : bin_spare_count(bin)) ||
+		     ticks % TICK_PERIOD == 0 || ticks % FOREIGN_PERIOD == 0 ||
+		     heap->watched))
+		return NULL;
+	heap->ticks = ticks;
+	bin->until_more--;
+	if (paired)
+		bin_exchange(heap, bin, taker);
+	else
+		bin_swap(heap, bin);
+	return bin_pop_counted(bin);
+}
+
+hot_path void *heap_alloc_small(unsigned int class)
+{
+	struct heap *heap = thread_heap();
+	void *p = NULL;
+
+	if (likely(heap))
+		p = bin_next(heap, heap_bin(heap, class_bin(class)));
+	return likely(p) ? p : heap_alloc_small_slow(class);
 }
 
 void *heap_alloc_small_node(unsigned int class, int node)
