@@ -95,13 +95,12 @@ bool bins_count_miss(struct heap *heap, const struct bin *bin)
 
 void bin_flush_main(struct heap *heap, struct bin *bin)
 {
-	struct sheaf *main = bin_main(bin);
 	size_t n = bin_main_count(bin);
 
 	if (!n)
 		return;
-	bin_set_main(heap, bin, main, 0);
-	barn_flush(&heap->pcp, main->object, n);
+	bin_set_main(heap, bin, bin_main(bin), 0);
+	barn_flush(&heap->pcp, bin->lo, n);
 }
 
 void bin_flush_spare(struct heap *heap, struct bin *bin)
@@ -116,11 +115,9 @@ void bin_flush_spare(struct heap *heap, struct bin *bin)
 
 void bins_flush(struct heap *heap, const struct bin *bin)
 {
-	struct bin *giver = bin_giver(heap, bin);
 	struct bin *taker = bin_taker(heap, bin);
 
-	bin_flush_main(heap, giver);
+	bin_flush_main(heap, bin_giver(heap, bin));
+	bin_flush_main(heap, taker);
 	bin_flush_spare(heap, taker);
-	if (taker != giver)
-		bin_flush_main(heap, taker);
 }

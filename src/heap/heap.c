@@ -94,22 +94,32 @@ static size_t bin_share(struct heap *heap, struct bin *bin)
 		       (size_t)max(group, (unsigned int)SHEAF_MIN_CAPACITY)));
 }
 
+/* Objects that were freed and can become main at once. */
+static inline size_t bin_nr_freed(struct heap *heap, const struct bin *bin)
+{
+	return class_is_paired(bin->class) ?
+		bin_main_count(bin_taker(heap, bin)) : bin_spare_count(bin);
+}
+
+static inline void bin_make_freed_main(struct heap *heap, struct bin *bin)
+{
+	if (class_is_paired(bin->class))
+		bin_exchange(heap, bin, bin_taker(heap, bin));
+	else
+		bin_swap(heap, bin);
+}
+
 /* Main is empty: what was freed takes its place. False: nothing was. */
 static bool bin_take_freed(struct heap *heap, struct bin *bin)
 {
-	struct bin *taker = bin_taker(heap, bin);
-	bool paired = taker != bin;
 	size_t before = bin->given;
 
-	if (paired && bin_main_count(taker))
-		bin_exchange(heap, bin, taker);
-	else if (!paired && bin_spare_count(bin))
-		bin_swap(heap, bin);
-	else
+	if (!bin_nr_freed(heap, bin))
 		return false;
+	bin_make_freed_main(heap, bin);
 	if (bin_look_is_due(heap, bin))
 		bin_send_home(heap, bin);
-	if (bins_count_miss(heap, bin) && paired)
+	if (bins_count_miss(heap, bin) && class_is_paired(bin->class))
 		bin_widen(heap, bin, before);
 	return true;
 }
@@ -179,21 +189,16 @@ static never_inline void *heap_alloc_small_slow(unsigned int class)
  * is all there is to it. NULL: there is more. */
 static inline void *bin_next(struct heap *heap, struct bin *bin)
 {
-	struct bin *taker = bin_taker(heap, bin);
-	bool paired = taker != bin;
 	unsigned int ticks = heap->ticks + 1;
 
-	if (unlikely(bin_main_count(bin) || !bin->until_more ||
-		     !(paired ? bin_main_count(taker) : bin_spare_count(bin)) ||
+	if (unlikely(bin_main_count(bin) || !bin_nr_freed(heap, bin) ||
+		     !bin->until_more ||
 		     ticks % TICK_PERIOD == 0 || ticks % FOREIGN_PERIOD == 0 ||
 		     heap->watched))
 		return NULL;
 	heap->ticks = ticks;
 	bin->until_more--;
-	if (paired)
-		bin_exchange(heap, bin, taker);
-	else
-		bin_swap(heap, bin);
+	bin_make_freed_main(heap, bin);
 	return bin_pop_counted(bin);
 }
 
@@ -361,8 +366,8 @@ static bool heap_make_room(struct heap *heap, struct bin *bin, uint64_t word)
 void heap_free_small(uint64_t word, void *p)
 {
 	struct heap *heap = heap_tick(heap_enter());
-	struct bin *bin = &heap_node_bins(heap, word_node(word))[
-				(word & PAGE_BIN_MASK) >> BIN_SHIFT];
+	struct bin *bin = heap_node_bin(heap, word_node(word),
+					word & PAGE_BIN_MASK);
 
 	*(uint64_t *)p = object_key(p);
 	if (bin->top != bin->end || heap_make_room(heap, bin, word)) {

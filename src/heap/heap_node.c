@@ -207,20 +207,11 @@ bool alien_make_room(struct heap *heap, struct bin *bin, uint64_t word)
 	return empty;
 }
 
-/* It may be one that was never used. */
-static void bin_flush_alien(struct heap *heap, struct bin *bin)
-{
-	if (bin->want)
-		bin_flush_main(heap, bin);
-}
-
 void heap_flush_alien(struct heap *heap)
 {
-	for_each_alien(node, heap) {
-		struct bin *bins = heap_node_bins(heap, (int)node);
-
+	for_each_alien(node, heap)
 		for (unsigned int class = 0; class < NR_SMALL_CLASSES; class++)
-			bin_flush_alien(heap, &bins[class_free_bin(class) >>
-						    BIN_SHIFT]);
-	}
+			bin_flush_main(heap,
+				       heap_node_bin(heap, (int)node,
+						     class_free_bin(class)));
 }

@@ -402,14 +402,15 @@ static void heap_count_one(const struct heap *heap, unsigned int class,
 {
 	bin_count(&heap->bin[class + 1], class, counts);
 	if (class_is_paired(class))
-		bin_count(&heap->bin[class_free_bin(class) >> BIN_SHIFT], class,
-			  counts);
+		bin_count(heap_node_bin(heap, heap->node,
+					class_free_bin(class)),
+			  class, counts);
 	counts->nr_alloc += heap->nr_alloc[class];
 	counts->nr_free += heap->nr_free[class];
 	for_each_alien(node, heap)
-		bin_count(&heap_node_bins(heap, (int)node)[
-				class_free_bin(class) >> BIN_SHIFT], class,
-			  counts);
+		bin_count(heap_node_bin(heap, (int)node,
+					class_free_bin(class)),
+			  class, counts);
 }
 
 void heap_count(unsigned int class, struct heap_counts *counts)

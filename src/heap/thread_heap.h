@@ -38,7 +38,6 @@ struct heap_registry {
 
 extern struct heap_registry registry;
 
-
 /* But for the shared one. A hint. */
 static inline size_t nr_heaps(void)
 {
@@ -143,6 +142,13 @@ static inline struct bin *heap_node_bins(const struct heap *heap, int node)
 {
 	return (struct bin *)((uintptr_t)heap +
 			      (uintptr_t)(node - heap->node) * HEAP_SIZE);
+}
+
+/* One of them, by its offset. */
+static inline struct bin *heap_node_bin(const struct heap *heap, int node,
+					size_t offset)
+{
+	return heap_node_bins(heap, node) + (offset >> BIN_SHIFT);
 }
 
 #define for_each_alien(node, heap) \

@@ -55,8 +55,7 @@ static inline size_t fill_once(size_t size)
 	return count * size;
 }
 
-/* The largest block that surely fits when nothing is live, and three other
- * threads keep some objects all over. */
+/* The largest block that surely fits when nothing is live. */
 static size_t exhaust_largest;
 
 /* One block at a time: the limit may be less than one of each. */
@@ -190,7 +189,7 @@ static inline void exhaust_all(size_t available)
 	exhaust_start_threads();
 	first = fill_once(1000);
 	CHECK_OP(first, >=, available / 100 * USABLE_PERCENT);
-	exhaust_largest = first / 16;
+	exhaust_largest = first / 8;
 	for (i = 0; i < array_size(sizes); i++) {
 		if (sizes[i] > exhaust_largest)
 			continue;

@@ -87,9 +87,11 @@ static void check_no_object_is_handed_out_twice(void)
 static size_t other_count(void)
 {
 	unsigned int class = size_class_of(SIZE);
+	struct bin *giver = heap_bin(other, class_bin(class));
+	struct bin *taker = heap_bin(other, class_free_bin(class));
 
-	return bin_main_count(heap_bin(other, class_bin(class))) +
-		bin_main_count(heap_bin(other, class_free_bin(class)));
+	return bin_main_count(giver) + bin_spare_count(giver) +
+		bin_main_count(taker) + bin_spare_count(taker);
 }
 
 static void adopts(void)

@@ -265,17 +265,19 @@ static void check_child(void)
 {
 	unsigned int class = size_class_of(SIZE);
 	struct heap *heap = registry.heaps;
+	struct bin *bin;
 
 	while (heap && heap->state != HEAP_ORPHAN)
 		heap = heap->next;
 	CHECK(heap && heap->alien);
-	CHECK(heap_node_bins(heap, 0)[class_free_bin(class) >> BIN_SHIFT].want);
+	CHECK(heap_node_bin(heap, 0, class_free_bin(class))->want);
 	heap_adopt(heap);
 	CHECK(!heap->alien);
-	for (int node = 0; node < NR_NODES; node++)
-		CHECK(node == heap->node ||
-		      !heap_node_bins(heap, node)[class_free_bin(class) >>
-						  BIN_SHIFT].want);
+	for (int node = 0; node < NR_NODES; node++) {
+		bin = heap_node_bin(heap, node, class_free_bin(class));
+		CHECK(!bin->spare && !bin_main_count(bin));
+		CHECK(node == heap->node || !bin->want);
+	}
 	for (size_t i = 0; i < MANY; i++)
 		mem_free(mem_malloc(SIZE));
 	heap_flush();
