@@ -127,7 +127,9 @@ static force_inline struct bin *heap_bin(struct heap *heap, size_t offset)
 
 /* A small object from main, or NULL: the bin is empty, or its next object
  * has lost its key. Both show as a missing key: below the last object of a
- * sheaf stands a pointer to a word that never is one (sheaf.h). */
+ * sheaf stands a pointer to a word that never is one (sheaf.h). The one after
+ * it is fetched: its line is wanted next, and may lie in no cache, or in that
+ * of another CPU. */
 static force_inline void *bin_pop(struct bin *bin)
 {
 	void **top = bin->top;
@@ -135,6 +137,7 @@ static force_inline void *bin_pop(struct bin *bin)
 
 	if (unlikely(*p != object_key(p)))
 		return NULL;
+	prefetch_to_write(top[-2]);
 	bin->top = top - 1;
 	*p = 0;
 	return p;
@@ -181,7 +184,6 @@ static force_inline bool heap_free_fast(void *p)
 	const struct page *end = thread_fast.map_end;
 	ptrdiff_t place = map_place(end, p);
 
-	prefetch_to_write(p);
 	return likely(map_has_place(place)) && heap_free_on(&end[place], p);
 }
 

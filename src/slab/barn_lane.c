@@ -9,8 +9,6 @@
  *    mixed, down to pages and lines. When memory is short all may be taken.
  * 3. Counts are also read without the lock, as hints, so that a lane that has
  *    nothing to give costs a look. Limits of a barn are kept by hints, too.
- * 4. Objects that are not likely to lie in the CPU's cache are fetched as their
- *    sheaf is taken, all at once: they are wanted one after the other.
  */
 #include "slab/barn.h"
 
@@ -137,15 +135,10 @@ struct sheaf *barn_get_full(struct barn *barn, uint8_t heap,
 	size_t size = size_classes[barn->class].size;
 	unsigned int own = lane_number(heap);
 	struct sheaf *full = NULL;
-	unsigned int i;
 
-	for (i = 0; i < BARN_LANES && !full; i++)
+	for (unsigned int i = 0; i < BARN_LANES && !full; i++)
 		full = lane_get_full(barn_lane(barn, (own + i) % BARN_LANES),
 				     empty, !i, size);
-	/* Rule 4: another lane's, or more than the CPU's cache holds. */
-	if (full && class_is_small(barn->class) &&
-	    (i > 1 || barn_slab_bytes(barn) > CPU_CACHE_BYTES))
-		objects_fetch(full->object, full->nr);
 	return full;
 }
 

@@ -32,13 +32,6 @@ void sheaf_free(struct sheaf *sheaf);
  * (NULL). Without memory what there was. */
 struct sheaf *sheaf_fit(struct sheaf *sheaf, size_t want);
 
-/* Fetches what malloc and free write of the objects, all at once. */
-static inline void objects_fetch(void **objects, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		prefetch_to_write(objects[i]);
-}
-
 /* A stack of sheaves; its count may be read without the lock, as a hint. */
 static inline struct sheaf *sheaf_pop(struct sheaf **stack, uint16_t *nr)
 {

@@ -134,7 +134,6 @@ static void slab_wake(struct slab *slab, const char *first, const char *last)
 static void **take_row(void **end, char *object, size_t size, size_t n)
 {
 	for (; n; n--, object += size) {
-		prefetch_to_write(object);
 		*--end = object;
 	}
 	return end;
@@ -159,7 +158,6 @@ static void slab_take_first(struct slab *slab, void **out, size_t n)
 		}
 		for (; word && end > out; word &= word - 1) {
 			object = first + (size_t)__builtin_ctzl(word) * size;
-			prefetch_to_write(object);
 			*--end = object;
 		}
 		*at = word;
