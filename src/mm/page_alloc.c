@@ -11,6 +11,9 @@
  * smaller ones find their place in any block. */
 #define PIECED_MIN	64
 
+/* What is free may lie between blocks that other threads are about to free. */
+#define RECLAIM_TRIES	16
+
 static struct page *rmqueue_pcplist(struct pcp *pcp, unsigned int order,
 				    const struct alloc_context *ac, bool cold)
 {
@@ -104,14 +107,39 @@ static struct page *get_page_from_freelist(gfp_t gfp, unsigned int order,
 	return page;
 }
 
+/* Some zone has so many pages free, if not together, and they may come
+ * together without this thread. */
+static bool should_reclaim_retry(const struct alloc_context *ac)
+{
+	struct zone *const *at = ac->zonelist->zone, *zone;
+	bool enough = false;
+
+	if (thread_is_alone())
+		return false;
+	for (; !enough && (zone = zonelist_zone(at)); at++) {
+		lock_acquire(&zone->lock);
+		enough = zone->nr_free >= ac->n;
+		lock_release(&zone->lock);
+	}
+	return enough;
+}
+
 static cold_path struct page *alloc_pages_slowpath(gfp_t gfp,
 		unsigned int order, struct alloc_context *ac)
 {
+	unsigned int tries = 0;
+	struct page *page;
+
 	if (!(gfp & GFP_WAIT) || gfp & GFP_NORETRY)
 		return NULL;
-	reclaim_caches();
 	ac->pressed = true;
-	return get_page_from_freelist(gfp, order, ac);
+	do {
+		if (tries)
+			lock_yield();
+		reclaim_caches();
+		page = get_page_from_freelist(gfp, order, ac);
+	} while (!page && ++tries < RECLAIM_TRIES && should_reclaim_retry(ac));
+	return page;
 }
 
 static void prepare_alloc_pages(struct alloc_context *ac, struct pcp *pcp,

@@ -6,7 +6,9 @@
  *    by growing; only then the next zone is asked.
  *    A zone that is full (zonelist.h) is passed over.
  * 2. When all zones refuse, caches are reclaimed and every pcp is drained,
- *    and the walk is repeated once, heedless of what the system has left.
+ *    and the walk is repeated, heedless of what the system has left: once, or
+ *    a few times while enough is free but scattered, and other threads may be
+ *    about to free what lies between.
  * 3. What is handed out has the word 0 in its first page, but for RUN_DIRTY
  *    in its high half: all pages may hold old data. Without it the dirty
  *    bits say which do.
