@@ -50,7 +50,7 @@ static unsigned int sheaf_max(size_t size)
 	if (size <= 512)
 		return SHEAF_MAX_OBJECTS;
 	if (size < 2048)
-		return 29;
+		return 61;
 	/* The first lines of these lie in two sets of a first-level cache. */
 	if (size == 2048)
 		return 13;
