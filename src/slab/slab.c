@@ -133,9 +133,8 @@ static void slab_wake(struct slab *slab, const char *first, const char *last)
 /* n in a row. */
 static void **take_row(void **end, char *object, size_t size, size_t n)
 {
-	for (; n; n--, object += size) {
+	for (; n; n--, object += size)
 		*--end = object;
-	}
 	return end;
 }
 
@@ -144,7 +143,7 @@ static void **take_row(void **end, char *object, size_t size, size_t n)
 static void slab_take_first(struct slab *slab, void **out, size_t n)
 {
 	size_t size = size_classes[slab->class].size;
-	char *first = slab_base(slab), *object;
+	char *first = slab_base(slab);
 	void **end = out + n;
 
 	for (uint64_t *at = slab->free; end > out; at++, first += 64 * size) {
@@ -156,10 +155,8 @@ static void slab_take_first(struct slab *slab, void **out, size_t n)
 			*at = word & ~bitmap_mask(0, n);
 			continue;
 		}
-		for (; word && end > out; word &= word - 1) {
-			object = first + (size_t)__builtin_ctzl(word) * size;
-			*--end = object;
-		}
+		for (; word && end > out; word &= word - 1)
+			*--end = first + (size_t)__builtin_ctzl(word) * size;
 		*at = word;
 	}
 }
