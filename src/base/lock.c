@@ -25,33 +25,6 @@ void lock_yield(void)
 	syscall(SYS_sched_yield);
 }
 
-/* Until it is mine. */
-static void lock_wait_for(struct lock *lock)
-{
-	const struct timespec timeout = { .tv_nsec = LOCK_WAIT_NS };
-	int saved_errno = errno;
-	uintptr_t word = 0;
-
-	/* Others may wait besides: the bit is kept. Pairs with the release in
-	 * lock_release. */
-	while (!__atomic_compare_exchange_n(&lock->word, &word,
-					    lock_self() | LOCK_WAITED, false,
-					    __ATOMIC_ACQUIRE,
-					    __ATOMIC_RELAXED)) {
-		uintptr_t waited = word | LOCK_WAITED;
-
-		if (word == waited ||
-		    __atomic_compare_exchange_n(&lock->word, &word, waited,
-						false, __ATOMIC_RELAXED,
-						__ATOMIC_RELAXED))
-			syscall(SYS_futex, &lock->word,
-				FUTEX_WAIT | FUTEX_PRIVATE_FLAG,
-				(uint32_t)waited, &timeout);
-		word = 0;
-	}
-	errno = saved_errno;
-}
-
 static inline void lock_relax(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
@@ -61,28 +34,78 @@ static inline void lock_relax(void)
 #endif
 }
 
+/* Looks for a while. */
+static bool lock_spin(struct lock *lock)
+{
+	for (int i = 0; i < LOCK_SPINS; i++) {
+		if (!lock_is_taken(lock) && lock_try_unordered(lock))
+			return true;
+		lock_relax();
+	}
+	return false;
+}
+
+static void lock_sleep(struct lock *lock)
+{
+	const struct timespec timeout = { .tv_nsec = LOCK_WAIT_NS };
+	uintptr_t word = __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
+
+	if (!word)
+		return;
+	syscall(SYS_futex, &lock->word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG,
+		(uint32_t)word, &timeout);
+	/* Who found it set has released the lock: the next look shows it. */
+	__atomic_store_n(&lock->woken, false, __ATOMIC_SEQ_CST);
+}
+
+/* A handler that interrupted the wait may have forked: in the child nobody
+ * waits. */
+static void lock_stop_waiting(struct lock *lock)
+{
+	uint32_t n = __atomic_load_n(&lock->waiters, __ATOMIC_RELAXED);
+
+	while (n && !__atomic_compare_exchange_n(&lock->waiters, &n, n - 1,
+						 false, __ATOMIC_RELAXED,
+						 __ATOMIC_RELAXED))
+		;
+}
+
+/* Until it is mine. A release that did not see the waiter has long come to be
+ * seen itself when the first look is over. */
+static void lock_wait_for(struct lock *lock)
+{
+	int saved_errno = errno;
+
+	__atomic_fetch_add(&lock->waiters, 1, __ATOMIC_SEQ_CST);
+	for (bool mine = lock_spin(lock); !mine;
+	     mine = lock_try_unordered(lock))
+		lock_sleep(lock);
+	lock_stop_waiting(lock);
+	errno = saved_errno;
+}
+
 void lock_init(struct lock *lock, enum lock_rank rank)
 {
-	*lock = (struct lock)LOCK_INITIALIZER((uint16_t)rank);
+	*lock = (struct lock)LOCK_INITIALIZER((uint8_t)rank);
 }
 
 cold_path void lock_acquire_slow(struct lock *lock)
 {
-	for (int i = 0; i < LOCK_SPINS; i++) {
-		if (!lock_is_taken(lock) && lock_try(lock))
-			return;
-		lock_relax();
-	}
-	lock_wait_for(lock);
+	if (!lock_spin(lock))
+		lock_wait_for(lock);
 	if (DEBUG_ZBM)
 		lock_debug_acquire(lock);
 }
 
-cold_path void lock_release_slow(struct lock *lock)
+cold_path void lock_wake(struct lock *lock)
 {
 	int saved_errno = errno;
 
-	syscall(SYS_futex, &lock->word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1);
+	if (__atomic_exchange_n(&lock->woken, true, __ATOMIC_SEQ_CST))
+		return;
+	if (syscall(SYS_futex, &lock->word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG,
+		    1) < 1)
+		__atomic_store_n(&lock->woken, false, __ATOMIC_RELAXED);
 	errno = saved_errno;
 }
 
@@ -129,11 +152,7 @@ bool lock_fork_parent(struct lock *lock)
 	if (!lock_is_mine(lock) || !lock->forked)
 		return true;
 	lock->forked = 0;
-	/* Pairs with the acquire in lock_try_unordered and
-	 * lock_wait_for. */
-	if (__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) &
-	    LOCK_WAITED)
-		lock_release_slow(lock);
+	lock_release_unordered(lock);
 	return true;
 }
 
@@ -142,8 +161,8 @@ bool lock_fork_child(struct lock *lock)
 	/* Whoever waited in the parent, or held it, does not exist here. */
 	if (!lock_is_mine(lock))
 		lock_init(lock, lock->rank);
-	else
-		lock->word = lock_self();
+	lock->waiters = 0;
+	lock->woken = false;
 	return lock_fork_parent(lock);
 }
 

@@ -4,11 +4,16 @@
  * 1. A thread takes locks in the order of their ranks, lowest first, and of
  *    one rank only one; but fork takes them all. Debug builds abort on a
  *    wrong order.
- * 2. One word says who holds it, by the thread pointer, and whether others
- *    wait. It survives fork in the thread that forked, and tells a handler
- *    that interrupted the allocator, at whatever instruction, which locks its
- *    own thread holds.
- * 3. Nothing here allocates, and errno is left alone.
+ * 2. One word says who holds it, by the thread pointer. It survives fork in
+ *    the thread that forked, and tells a handler that interrupted the
+ *    allocator, at whatever instruction, which locks its own thread holds.
+ * 3. A release is a plain store and a look at whether others wait. The CPU may
+ *    look before the others see the store. So who waits says so first, looks at
+ *    the lock for longer than a store is on its way, and only then sleeps; and
+ *    were that not long enough, it wakes by itself.
+ * 4. One sleeper at a time is woken. While it has not looked at the lock, who
+ *    releases it again wakes nobody else.
+ * 5. Nothing here allocates, and errno is left alone.
  */
 #ifndef ZBM_LOCK_H
 #define ZBM_LOCK_H
@@ -31,18 +36,17 @@ enum lock_rank {
 
 struct lock {
 	uintptr_t word;		/* lock_self() of the holder, 0 when free */
-	uint16_t rank;		/* enum lock_rank, constant after init */
-	uint16_t forked;	/* taken by the fork handler */
+	uint8_t rank;		/* enum lock_rank, constant after init */
+	uint8_t forked;		/* taken by the fork handler */
+	bool woken;		/* a waiter that has not looked yet */
+	uint32_t waiters;	/* threads that sleep, or are about to */
 };
-
-/* In the word: somebody waits. Thread pointers are even. */
-#define LOCK_WAITED	1UL
 
 #define LOCK_INITIALIZER(r) { .rank = (r) }
 
 void lock_init(struct lock *lock, enum lock_rank rank);
 void lock_acquire_slow(struct lock *lock);
-void lock_release_slow(struct lock *lock);
+void lock_wake(struct lock *lock);
 
 /* Lets other threads run, where what they do is waited for. */
 void lock_yield(void);
@@ -60,8 +64,7 @@ void lock_debug_release(struct lock *lock);
 
 static inline bool lock_is_mine(const struct lock *lock)
 {
-	return (__atomic_load_n(&lock->word, __ATOMIC_RELAXED) &
-		~LOCK_WAITED) == lock_self();
+	return __atomic_load_n(&lock->word, __ATOMIC_RELAXED) == lock_self();
 }
 
 /* A hint. */
@@ -80,7 +83,7 @@ static inline bool lock_try_unordered(struct lock *lock)
 {
 	uintptr_t idle = 0;
 
-	/* Pairs with the release in lock_release. */
+	/* Pairs with the release in lock_release_unordered. */
 	return __atomic_compare_exchange_n(&lock->word, &idle, lock_self(),
 					   false, __ATOMIC_ACQUIRE,
 					   __ATOMIC_RELAXED);
@@ -103,16 +106,22 @@ static inline void lock_acquire(struct lock *lock)
 		lock_acquire_slow(lock);
 }
 
+static inline void lock_release_unordered(struct lock *lock)
+{
+	/* Pairs with the acquire in lock_try_unordered. */
+	__atomic_store_n(&lock->word, 0, __ATOMIC_RELEASE);
+	/* Of two such, the compiler keeps the order; the CPU: see rule 3. */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (unlikely(__atomic_load_n(&lock->waiters, __ATOMIC_RELAXED)))
+		lock_wake(lock);
+}
+
 static inline void lock_release(struct lock *lock)
 {
 	lock_assert_held(lock);
 	if (DEBUG_ZBM)
 		lock_debug_release(lock);
-	/* Pairs with the acquire in lock_try_unordered and
-	 * lock_wait_for. */
-	if (unlikely(__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) &
-		     LOCK_WAITED))
-		lock_release_slow(lock);
+	lock_release_unordered(lock);
 }
 
 /*

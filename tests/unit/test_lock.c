@@ -99,7 +99,7 @@ static void test_threads_exclude_each_other(void **state)
 /* The holder ends only after the waiter went to sleep. */
 static void *late_release(void *arg)
 {
-	while (!(__atomic_load_n(&lock.word, __ATOMIC_RELAXED) & LOCK_WAITED))
+	while (!__atomic_load_n(&lock.waiters, __ATOMIC_RELAXED))
 		sched_yield();
 	__atomic_store_n(&release, true, __ATOMIC_RELEASE);
 	return arg;
@@ -118,6 +118,42 @@ static void test_who_waits_sleeps_and_is_woken(void **state)
 	lock_release(&lock);
 	CHECK(pthread_join(other, NULL) == 0);
 	end_holder(thread);
+}
+
+/* The woken one is in a signal handler, say, and does not look. */
+static void test_who_is_not_woken_looks_for_itself(void **state)
+{
+	pthread_t thread = start_holder(), other;
+
+	(void)state;
+	__atomic_store_n(&lock.woken, true, __ATOMIC_RELAXED);
+	CHECK(pthread_create(&other, NULL, late_release, NULL) == 0);
+	lock_acquire(&lock);
+	assert_int_equal(lock.waiters, 0);
+	lock_release(&lock);
+	CHECK(pthread_join(other, NULL) == 0);
+	end_holder(thread);
+}
+
+/* All of them sleep, and each is woken by the one before. */
+static void test_many_sleepers_are_woken_in_turn(void **state)
+{
+	pthread_t thread = start_holder(), sleeper[8];
+
+	(void)state;
+	counter = 0;
+	for (size_t i = 0; i < array_size(sleeper); i++)
+		CHECK(pthread_create(&sleeper[i], NULL, count, NULL) == 0);
+	while (__atomic_load_n(&lock.waiters, __ATOMIC_RELAXED) !=
+	       array_size(sleeper))
+		sched_yield();
+	end_holder(thread);
+	for (size_t i = 0; i < array_size(sleeper); i++)
+		CHECK(pthread_join(sleeper[i], NULL) == 0);
+	assert_int_equal(counter, ROUNDS * array_size(sleeper));
+	assert_int_equal(lock.word, 0);
+	assert_int_equal(lock.waiters, 0);
+	assert_false(lock.woken);
 }
 
 static void test_locks_of_rising_rank_nest(void **state)
@@ -230,8 +266,11 @@ static void test_the_child_has_no_waiters(void **state)
 {
 	(void)state;
 	assert_true(lock_fork_take(&lock));
-	lock.word |= LOCK_WAITED;
+	lock.waiters = 3;
+	lock.woken = true;
 	assert_true(lock_fork_child(&lock));
+	assert_int_equal(lock.waiters, 0);
+	assert_false(lock.woken);
 	assert_int_equal(lock.word, 0);
 	assert_int_equal(lock.forked, 0);
 }
@@ -262,6 +301,8 @@ int main(void)
 		cmocka_unit_test(test_who_tries_does_not_wait),
 		cmocka_unit_test(test_threads_exclude_each_other),
 		cmocka_unit_test(test_who_waits_sleeps_and_is_woken),
+		cmocka_unit_test(test_who_is_not_woken_looks_for_itself),
+		cmocka_unit_test(test_many_sleepers_are_woken_in_turn),
 		cmocka_unit_test(test_locks_of_rising_rank_nest),
 		cmocka_unit_test(test_debug_builds_find_wrong_orders),
 		cmocka_unit_test(test_fork_takes_and_gives_back),
