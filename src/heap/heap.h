@@ -265,9 +265,10 @@ void *heap_alloc_run(unsigned int class, size_t align, bool *dirty);
 /* The run is the program's and of a class. */
 void heap_free_run(void *p);
 
-/* Gives the program's run the length of a larger class, in its place; false:
- * the pages behind it are not free. */
-bool heap_grow_run(struct page *page, unsigned int class);
+/* Gives the program's run the length of a larger class, in its place; or a run
+ * of that class where one that grows has room (grow_pages_exact), and then it
+ * is still there. NULL: neither. */
+struct page *heap_grow_run(struct page *page, unsigned int class);
 
 /* Pages for one object, with the calling thread's pcp; NULL without memory.
  * Their first word is that of a run of the class, -1 for none. The node is

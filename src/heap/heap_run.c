@@ -4,10 +4,12 @@
  * 1. What a thread may not cache (option cache), and what its bin has no room
  *    for, goes to the barn as far as that takes it; the rest to the zones,
  *    and all of it where memory is short.
- * 2. A cached run's word says so. It is pushed and claimed by atomic
+ * 2. A run that has grown is not cached: its pages go to the zone.
+ * 3. A cached run's word says so. It is pushed and claimed by atomic
  *    operations on that word, for others may purge it meanwhile (page_alloc).
  */
 #include "heap/thread_heap.h"
+#include "mm/pieces.h"
 
 /* Main is full, or the thread caches more than it may: hands it to the barn,
  * or its colder half to the pages. */
@@ -134,22 +136,31 @@ void *heap_alloc_run(unsigned int class, size_t align, bool *dirty)
 	return p;
 }
 
-bool heap_grow_run(struct page *page, unsigned int class)
+/* It will not be wanted again as long as it is now, but where it lies the next
+ * one finds room. */
+static void run_set_grown(struct page *page, size_t n)
+{
+	if (n >= GROW_MIN_PAGES)
+		page_set_word(page, page_word(page) |
+				    word_state_bits(RUN_GROWN));
+}
+
+struct page *heap_grow_run(struct page *page, unsigned int class)
 {
 	size_t n = size_classes[class].size >> PAGE_SHIFT;
 	uint64_t word = page_word(page);
-	struct heap *heap = heap_enter();
-	bool grown = extend_pages_exact(page, run_nr_pages(page), n);
+	struct heap *heap = heap_tick_pages(heap_enter());
+	struct page *to = run_init(
+		grow_pages_exact(&heap->pcp, page, run_nr_pages(page), n), n,
+		(int)class);
 
-	if (grown) {
-		run_set_nr_pages(page, n);
-		page_set_word(page, word_make_run(word_node(word), (int)class,
-						  word_state(word)));
-		heap->nr_free[word_class(word)]++;
+	if (to) {
 		heap->nr_alloc[class]++;
+		heap->nr_free[word_class(word)] += to == page;
+		run_set_grown(to, n);
 	}
 	heap_leave(heap);
-	return grown;
+	return to;
 }
 
 /* More than the thread may cache: goes on to the barn with what lies in the
@@ -165,18 +176,27 @@ static bool run_bin_pass_on(struct heap *heap, struct bin *bin,
 	return true;
 }
 
+/* False: it goes back to its zone. */
+static bool run_bin_take(struct heap *heap, struct bin *bin, struct page *page,
+			 void *p, uint64_t word)
+{
+	if (word_state(word) & RUN_GROWN)
+		return false;
+	if (bin->top == bin->end)
+		run_bin_make_room(heap, bin);
+	return heap_push_run(heap, page, p, word) ||
+	       run_bin_pass_on(heap, bin, page, p, word);
+}
+
 void heap_free_run(void *p)
 {
 	struct page *page = address_to_page(p);
 	uint64_t word = page_word(page);
 	unsigned int class = (unsigned int)word_class(word);
 	struct heap *heap = heap_tick(heap_enter());
-	struct bin *bin = heap_bin(heap, class_bin(class));
 
-	if (bin->top == bin->end)
-		run_bin_make_room(heap, bin);
-	if (!heap_push_run(heap, page, p, word) &&
-	    !run_bin_pass_on(heap, bin, page, p, word)) {
+	if (!run_bin_take(heap, heap_bin(heap, class_bin(class)), page, p,
+			  word)) {
 		heap->nr_free[class]++;
 		free_pages_exact(&heap->pcp, page, run_nr_pages(page));
 	}

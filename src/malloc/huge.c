@@ -2,6 +2,7 @@
 #include "mm/hugepage.h"
 #include "mm/migrate.h"
 #include "mm/page_alloc.h"
+#include "mm/pieces.h"
 #include "mm/vmscan.h"
 #include "os/os.h"
 

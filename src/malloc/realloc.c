@@ -3,22 +3,25 @@
  *
  * 1. A small object stays when the new size has its class, or is smaller but
  *    not less than half of it: giving back less is not worth the copy.
- * 2. Runs grow in place into free pages; huge blocks also shrink there, or
- *    move (huge.h).
+ * 2. Runs grow in place into free pages, or move to where they have room to go
+ *    on growing; huge blocks also shrink there, or move (huge.h).
  * 3. When it fails the old block is as it was.
  */
 #include "malloc/foreign.h"
 #include "malloc/huge.h"
 
+static void *copy_to(void *q, void *p, size_t size)
+{
+	memcpy(q, p, size);
+	mem_free(p);
+	return q;
+}
+
 static void *realloc_copy(void *p, size_t old_size, size_t size)
 {
 	void *q = mem_malloc(size);
 
-	if (unlikely(!q))
-		return NULL;
-	memcpy(q, p, min(old_size, size));
-	mem_free(p);
-	return q;
+	return likely(q) ? copy_to(q, p, min(old_size, size)) : NULL;
 }
 
 static bool size_stays(const struct block *block, size_t size)
@@ -26,12 +29,19 @@ static bool size_stays(const struct block *block, size_t size)
 	return size <= block->size && size >= block->size / 2;
 }
 
-static bool grow_in_place(const struct block *block, size_t size)
+/* NULL: not so. */
+static void *run_grow(void *p, const struct block *block, size_t size)
 {
-	return word_type(block->word) == PAGE_RUN &&
-	       word_class(block->word) >= 0 && size > block->size &&
-	       size <= CLASS_MAX &&
-	       heap_grow_run(block->page, size_class_of(size));
+	struct page *to;
+
+	if (word_type(block->word) != PAGE_RUN ||
+	    word_class(block->word) < 0 || size <= block->size ||
+	    size > CLASS_MAX)
+		return NULL;
+	to = heap_grow_run(block->page, size_class_of(size));
+	if (to == block->page)
+		return p;
+	return to ? copy_to(page_address(to), p, block->size) : NULL;
 }
 
 static void *realloc_block(void *p, const struct block *block, size_t size)
@@ -43,8 +53,10 @@ static void *realloc_block(void *p, const struct block *block, size_t size)
 	if (word_type(block->word) == PAGE_RUN &&
 	    word_class(block->word) < 0 && size > CLASS_MAX)
 		q = huge_resize(block->page, size);
-	else if (size_stays(block, size) || grow_in_place(block, size))
+	else if (size_stays(block, size))
 		q = p;
+	else
+		q = run_grow(p, block, size);
 	return q ? q : realloc_copy(p, block->size, size);
 }
 

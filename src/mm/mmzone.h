@@ -43,6 +43,7 @@ enum run_state {
 	RUN_CACHED = 1,	/* free, in a sheaf */
 	RUN_DIRTY = 2,	/* used before: its pages may not be zero */
 	RUN_BUSY = 4,	/* cached, and being purged: see run_claim */
+	RUN_GROWN = 8,	/* by realloc: never cached, see heap_grow_run */
 };
 
 struct page {

@@ -2,6 +2,7 @@
 #include "mm/buddy.h"
 #include "mm/hotplug.h"
 #include "mm/hugepage.h"
+#include "mm/pieces.h"
 #include "mm/vmscan.h"
 #include "mm/zonelist.h"
 #include "os/os.h"
@@ -124,21 +125,29 @@ static bool should_reclaim_retry(const struct alloc_context *ac)
 	return enough;
 }
 
+/* Before the request is repeated for the so-manyth time. False: it need not
+ * be. */
+static bool reclaim_for_retry(struct alloc_context *ac, unsigned int tries)
+{
+	if (tries >= RECLAIM_TRIES || (tries && !should_reclaim_retry(ac)))
+		return false;
+	if (tries)
+		lock_yield();
+	ac->pressed = true;
+	reclaim_caches();
+	return true;
+}
+
 static cold_path struct page *alloc_pages_slowpath(gfp_t gfp,
 		unsigned int order, struct alloc_context *ac)
 {
-	unsigned int tries = 0;
-	struct page *page;
+	struct page *page = NULL;
 
 	if (!(gfp & GFP_WAIT) || gfp & GFP_NORETRY)
 		return NULL;
-	ac->pressed = true;
-	do {
-		if (tries)
-			lock_yield();
-		reclaim_caches();
+	for (unsigned int tries = 0;
+	     !page && reclaim_for_retry(ac, tries); tries++)
 		page = get_page_from_freelist(gfp, order, ac);
-	} while (!page && ++tries < RECLAIM_TRIES && should_reclaim_retry(ac));
 	return page;
 }
 
@@ -272,11 +281,9 @@ static struct page *alloc_contig_pages(struct alloc_context *ac, size_t n,
 	if (total > vm.nr_pages)
 		return NULL;
 	pfn = rmqueue_contig(ac, total);
-	if (!pfn) {
-		reclaim_caches();
-		ac->pressed = true;
+	for (unsigned int tries = 0;
+	     !pfn && reclaim_for_retry(ac, tries); tries++)
 		pfn = rmqueue_contig(ac, total);
-	}
 	if (!pfn)
 		return NULL;
 	page = pfn_to_page(pfn);
@@ -285,59 +292,6 @@ static struct page *alloc_contig_pages(struct alloc_context *ac, size_t n,
 	give_back(page, skip + n, total - skip - n);
 	give_back(page, 0, skip);
 	return page + skip;
-}
-
-/* The free pages that stand from `pfn` on, at most `want`; in blocks. */
-static size_t free_pages_at(const struct zone *zone, size_t pfn, size_t want)
-{
-	size_t n = 0;
-
-	while (n < want && pfn + n < vm.nr_pages &&
-	       pfn_to_section(pfn + n)->zone == zone &&
-	       buddy_is_free(pfn_to_page((uint32_t)(pfn + n))))
-		n += 1UL << word_order(page_word(
-				pfn_to_page((uint32_t)(pfn + n))));
-	return n;
-}
-
-static bool take_pages_at(struct zone *zone, uint32_t pfn, size_t want)
-{
-	size_t n = 0;
-
-	if (free_pages_at(zone, pfn, want) < want)
-		return false;
-	while (n < want)
-		n += 1UL << buddy_take(zone, pfn + (uint32_t)n);
-	if (n > want)
-		zone_free_contig(zone, pfn + (uint32_t)want, n - want);
-	zone_note_alloc(zone, want);
-	return true;
-}
-
-/* n pages behind each other, the first of them in a block of the order. */
-static uint32_t take_pieces(struct zone *zone, unsigned int order, size_t n)
-{
-	uint32_t pfn = 0;
-
-	for (int type = 0; type < MIGRATE_PCPTYPES && !pfn; type++) {
-		pfn = zone->free_area[order].list[type].first;
-		while (pfn && !take_pages_at(zone, pfn, n))
-			pfn = pfn_link(pfn)->next;
-	}
-	return pfn;
-}
-
-static uint32_t zone_alloc_pieced(struct zone *zone, size_t n)
-{
-	unsigned int half = log2_ceil(n) - 1;
-	uint32_t pfn;
-
-	lock_acquire(&zone->lock);
-	pfn = take_pieces(zone, half, n);
-	if (!pfn && half)
-		pfn = take_pieces(zone, half - 1, n);
-	lock_release(&zone->lock);
-	return pfn;
 }
 
 /* Pages that stand behind each other in blocks that are smaller: of the first
@@ -417,38 +371,6 @@ void free_pages_exact(struct pcp *pcp, struct page *page, size_t n)
 	}
 	page_set_word(page, 0);
 	free_pages_to_zone(page_to_pfn(page), n);
-}
-
-/* Takes [pfn, pfn + want) if it is free; else *have says how much from its
- * start on is. */
-static bool zone_take_at(struct zone *zone, uint32_t pfn, size_t want,
-			 size_t *have)
-{
-	bool done;
-
-	lock_acquire(&zone->lock);
-	done = take_pages_at(zone, pfn, want);
-	*have = done ? want : free_pages_at(zone, pfn, want);
-	lock_release(&zone->lock);
-	return done;
-}
-
-bool extend_pages_exact(struct page *page, size_t old_n, size_t new_n)
-{
-	uint32_t end = page_to_pfn(page) + (uint32_t)old_n;
-	struct zone *zone = page_zone(page);
-	size_t want = new_n - old_n, have;
-	bool done;
-
-	ASSERT(new_n > old_n);
-	if (end + want > vm.nr_pages || zone_is_full(zone, want, true))
-		return false;
-	done = zone_take_at(zone, end, want, &have);
-	if (!done && section_grow_at(zone, end + (uint32_t)have, want - have))
-		done = zone_take_at(zone, end, want, &have);
-	if (done)
-		numa_count(zone, zone->node, want);
-	return done;
 }
 
 cold_path void run_wait(struct page *page)

@@ -56,10 +56,6 @@ void trim_pages_exact(struct page *page, size_t old_n, size_t n);
  * they were given back to the kernel just now. */
 void free_clean_pages(struct page *page, size_t n, size_t purged);
 
-/* Lets [page, page + old_n) have new_n > old_n pages by taking the free ones
- * behind it, growing the zone where it ends. False: nothing has changed. */
-bool extend_pages_exact(struct page *page, size_t old_n, size_t new_n);
-
 /* Zeros what may not be zero of the n pages. `dirty`: all of them, else those
  * with dirty bits. `written`: they will all be written, and stay in memory.
  * The caller owns the pages. */

@@ -215,6 +215,28 @@ static void step_extend(struct run *run)
 	run_write(run, old_n);
 }
 
+/* As realloc does. */
+static void step_grow(struct run *run)
+{
+	size_t n = run->n + any_n(), old_n = run->n;
+	struct page *old = run->page, *to;
+
+	if (used + n > MAX_USED)
+		return;
+	to = grow_pages_exact(&pcps[0], old, old_n, n);
+	if (to == old) {
+		run->n = n;
+		model_take(run, old_n);
+		run_write(run, old_n);
+	} else if (to) {
+		for (size_t i = 0; i < n; i++)
+			CHECK(owner[page_to_pfn(to) + i] == 0);
+		model_give(run, 0);
+		free_pages_exact(any_pcp(), old, old_n);
+		run_new(run, to, n);
+	}
+}
+
 static void step_reclaim(void)
 {
 	switch (below(5)) {
@@ -254,6 +276,9 @@ static void step(void)
 			break;
 		case 1:
 			step_extend(run);
+			break;
+		case 2:
+			step_grow(run);
 			break;
 		default:
 			step_free(run);

@@ -58,8 +58,10 @@ static int use_up(void **state)
 static int free_all(void **state)
 {
 	for (size_t i = 0; i < nr_pairs; i++)
-		free_pages(NULL, pair[i],
-			   i == 1 || i == 3 ? PAGEBLOCK_ORDER : PAIR_ORDER);
+		if (pair[i])
+			free_pages(NULL, pair[i],
+				   i == 1 || i == 3 ? PAGEBLOCK_ORDER :
+							 PAIR_ORDER);
 	if (single)
 		free_pages(NULL, single, PAGEBLOCK_ORDER);
 	return finish(state);
@@ -110,6 +112,39 @@ static void test_what_others_free_is_waited_for(void **state)
 	assert_in_range(nr_looks, 4, 100);
 }
 
+/* Frees all of two neighbouring sections but for one pageblock. */
+static struct page *free_sections(uint32_t index)
+{
+	struct page *last = NULL;
+
+	for (size_t i = 0; i < nr_pairs; i++) {
+		if (!pair[i] ||
+		    (page_to_pfn(pair[i]) >> SECTION_ORDER) - index > 1)
+			continue;
+		if (last)
+			free_pages(NULL, pair[i], PAIR_ORDER);
+		else
+			free_upper(last = pair[i]);
+		pair[i] = NULL;
+	}
+	return last;
+}
+
+static void test_more_than_a_section_is_waited_for_as_well(void **state)
+{
+	struct page *page;
+
+	(void)state;
+	held = free_sections(WINDOW / SECTION_SIZE / 2);
+	assert_non_null(held);
+	nr_looks = 0;
+	frees_at = 3;
+	page = alloc_pages_exact(NULL, GFP_USER, SECTION_PAGES + 1, PAGE_SIZE);
+	assert_non_null(page);
+	assert_int_equal(nr_looks, 3);
+	free_pages_exact(NULL, page, SECTION_PAGES + 1);
+}
+
 static void test_too_little_is_refused_at_once(void **state)
 {
 	struct page *page = alloc_pages(NULL, GFP_USER, PAGEBLOCK_ORDER);
@@ -130,6 +165,9 @@ int main(void)
 			start_other, end_other),
 		cmocka_unit_test_setup_teardown(
 			test_too_little_is_refused_at_once,
+			start_other, end_other),
+		cmocka_unit_test_setup_teardown(
+			test_more_than_a_section_is_waited_for_as_well,
 			start_other, end_other),
 	};
 

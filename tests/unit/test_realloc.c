@@ -118,6 +118,28 @@ static void test_a_run_grows_into_free_pages_behind_it(void **state)
 	heap_validate();
 }
 
+/* Where it lay the next one finds room. */
+static void test_a_run_that_has_grown_is_not_cached(void **state)
+{
+	void *p = mem_malloc(100000), *q;
+	size_t used;
+
+	(void)state;
+	for (size_t size = 100000; size < 1 << 20; size += 50000) {
+		q = mem_realloc(p, size);
+		assert_non_null(q);
+		p = q;
+	}
+	used = world_used();
+	mem_free(p);
+	assert_true(world_used() <= used - 200);
+	p = mem_malloc(1 << 20);
+	used = world_used();
+	mem_free(p);
+	assert_int_equal(world_used(), used);
+	heap_validate();
+}
+
 static void check_refused(char *p, void *q)
 {
 	assert_null(q);
@@ -206,6 +228,7 @@ int main(void)
 			start),
 		cmocka_unit_test_setup(
 			test_a_run_grows_into_free_pages_behind_it, start),
+		cmocka_unit_test(test_a_run_that_has_grown_is_not_cached),
 		cmocka_unit_test_setup(test_a_failure_leaves_the_block, start),
 		cmocka_unit_test_setup(test_reallocarray_multiplies, start),
 		cmocka_unit_test_setup(test_reallocarr_replaces_the_pointer,

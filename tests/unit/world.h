@@ -14,6 +14,7 @@
 #include "mm/meta.h"
 #include "mm/page_alloc.h"
 #include "mm/page_isolation.h"
+#include "mm/pieces.h"
 #include "mm/vmscan.h"
 #include "mm/zonelist.h"
 #include "os/os.h"
