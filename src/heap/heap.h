@@ -152,6 +152,16 @@ static force_inline void *bin_pop_counted(struct bin *bin)
 	return p;
 }
 
+/* The pointer, into a slab of the bin's class, may be that of a live object.
+ * Half of its key is compared, for programs write the first word in halves,
+ * too, and a load of both would wait for the stores. What follows looks at
+ * all. */
+static force_inline bool bin_has_object(const struct bin *bin, const void *p)
+{
+	return likely(is_multiple((uintptr_t)p & bin->slab_mask, bin->magic)) &&
+	       likely(*(const uint32_t *)p != (uint32_t)object_key(p));
+}
+
 /* Frees a small object on the page; false when that takes more than a push:
  * main is full, or the pointer is not to a live small object. */
 static force_inline bool heap_free_on(const struct page *page, void *p)
@@ -159,20 +169,10 @@ static force_inline bool heap_free_on(const struct page *page, void *p)
 	struct bin *bin = (struct bin *)(void *)(thread_fast.bins +
 						 page_bin(page));
 	void **top = bin->top;
-	size_t place;
-	uint64_t key;
 
-	if (unlikely(top == bin->end))
+	if (unlikely(top == bin->end || !bin_has_object(bin, p)))
 		return false;
-	place = (uintptr_t)p & bin->slab_mask;
-	if (unlikely(!is_multiple(place, bin->magic)))
-		return false;
-	key = object_key(p);
-	/* Half of it, for programs write that word in halves, too, and a load
-	 * of both would wait for the stores. What follows looks at all. */
-	if (unlikely(*(uint32_t *)p == (uint32_t)key))
-		return false;
-	*(uint64_t *)p = key;
+	*(uint64_t *)p = object_key(p);
 	*top = p;
 	bin->top = top + 1;
 	return true;
@@ -185,6 +185,22 @@ static force_inline bool heap_free_fast(void *p)
 	ptrdiff_t place = map_place(end, p);
 
 	return likely(map_has_place(place)) && heap_free_on(&end[place], p);
+}
+
+/* Bytes of a live small object; 0: it is none, or there is more to it. */
+static force_inline size_t heap_object_size(const void *p)
+{
+	const struct page *end = thread_fast.map_end;
+	ptrdiff_t place = map_place(end, p);
+	const struct bin *bin;
+	uint32_t offset;
+
+	if (unlikely(!map_has_place(place)))
+		return 0;
+	offset = page_bin(&end[place]);
+	bin = (const struct bin *)(const void *)(thread_fast.bins + offset);
+	return likely(offset) && likely(bin_has_object(bin, p)) ?
+		size_classes[bin->class].size : 0;
 }
 
 /* A run of the class from the heap's own stack, or NULL. */

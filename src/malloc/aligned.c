@@ -1,41 +1,35 @@
 /*
  * aligned - blocks at multiples of a power of two.
  *
- * 1. An object of a class is as aligned as its size is even: the smallest
- *    class that is large enough and aligned enough serves.
- * 2. Beyond that a page's alignment is a run's, and more, up to its length,
- *    that of most runs.
+ * 1. Sizes of classes have as few bits as their steps allow. So the class of a
+ *    size that is a multiple of an alignment, up to a page, is one as well, and
+ *    so are the addresses of its objects. Larger blocks start at pages.
+ * 2. More than a page, up to its length, is the alignment of most runs.
  * 3. What is aligned to more than its length is a block of the page
  *    allocator's that starts there.
  */
 #include "malloc/huge.h"
 #include "os/os.h"
 
-/* The first small class that suits; NR_SMALL_CLASSES: none. */
-static unsigned int aligned_class(size_t align, size_t size)
+/* Up to a page: what size has this alignment (rule 1). 0 counts as 1. */
+static inline size_t aligned_size(size_t align, size_t size)
 {
-	unsigned int class = size_class_of(max(size, align));
-
-	while (class < NR_SMALL_CLASSES && class_align(class) < align)
-		class++;
-	return class;
+	return align_up(size + !size, align);
 }
 
-static void *aligned_new(size_t align, size_t size)
+/* NULL: there is more to it. */
+static inline void *aligned_fast(size_t align, size_t size)
 {
-	unsigned int class;
+	return likely(align <= PAGE_SIZE && size <= LOOKUP_MAX) ?
+		mem_malloc_fast(aligned_size(align, size)) : NULL;
+}
 
-	if (align <= MIN_ALIGN)
-		return mem_malloc(size);
+static inline void *aligned_slow(size_t align, size_t size)
+{
 	if (size > PTRDIFF_MAX || !heap_start())
 		return mem_no_memory();
-	if (size <= SMALL_MAX && align <= SMALL_MAX) {
-		class = aligned_class(align, size);
-		if (class < NR_SMALL_CLASSES)
-			return mem_malloc(size_classes[class].size);
-	}
 	if (align <= PAGE_SIZE)
-		return mem_malloc(max(size, SMALL_MAX + 1));
+		return mem_malloc_slow(aligned_size(align, size));
 	if (align <= size && size > SMALL_MAX && size <= CLASS_MAX)
 		return mem_alloc_run(size, align);
 	return huge_alloc(size, align, false);
@@ -49,7 +43,9 @@ void *mem_memalign(size_t align, size_t size)
 		errno = EINVAL;
 		return NULL;
 	}
-	p = aligned_new(align, size);
+	p = aligned_fast(align, size);
+	if (unlikely(!p))
+		p = aligned_slow(align, size);
 	return likely(p) ? p : mem_no_memory();
 }
 
@@ -59,16 +55,26 @@ void *mem_aligned_alloc(size_t align, size_t size)
 	return mem_memalign(align, size);
 }
 
-int mem_posix_memalign(void **out, size_t align, size_t size)
+/* A failure leaves errno alone. */
+static never_inline void *posix_memalign_slow(size_t align, size_t size)
 {
 	int saved_errno = errno;
+	void *p = aligned_slow(align, size);
+
+	errno = saved_errno;
+	return p;
+}
+
+int mem_posix_memalign(void **out, size_t align, size_t size)
+{
 	void *p;
 
-	if (!is_pow2(align) || align % sizeof(void *))
+	if (unlikely(!is_pow2(align) || align % sizeof(void *)))
 		return EINVAL;
-	p = aligned_new(align, size);
-	errno = saved_errno;
-	if (!p)
+	p = aligned_fast(align, size);
+	if (unlikely(!p))
+		p = posix_memalign_slow(align, size);
+	if (unlikely(!p))
 		return ENOMEM;
 	*out = p;
 	return 0;

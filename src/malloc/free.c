@@ -90,11 +90,11 @@ hot_path void mem_free_slow(void *p)
 
 size_t mem_usable_size(void *p)
 {
+	size_t size = heap_object_size(p);
 	struct block block;
-	size_t size;
 
-	if (!p)
-		return 0;
+	if (size || !p)
+		return size;
 	if (likely(mem_block_of(p, &block)))
 		return block.size;
 	if (vm_contains(p) || !foreign_usable_size(p, &size))

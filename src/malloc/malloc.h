@@ -19,20 +19,26 @@
 void *mem_malloc_slow(size_t size);
 void mem_free_slow(void *p);
 
-/* malloc(3); 0 counts as 1. Every pointer is 16-byte aligned. */
-static force_inline void *mem_malloc(size_t size)
+/* NULL: there is more to it. */
+static force_inline void *mem_malloc_fast(size_t size)
 {
 	struct heap *heap;
-	void *p;
 
 	if (unlikely(size >= thread_fast.size_end))
-		return mem_malloc_slow(size);
+		return NULL;
 	/* For the compiler: size_end is no more than that. */
 	if (size > LOOKUP_MAX)
 		__builtin_unreachable();
 	heap = thread_heap();
-	p = bin_pop(heap_bin(heap, heap->bin_of_size[
+	return bin_pop(heap_bin(heap, heap->bin_of_size[
 			(size + MIN_ALIGN - 1) / MIN_ALIGN]));
+}
+
+/* malloc(3); 0 counts as 1. Every pointer is 16-byte aligned. */
+static force_inline void *mem_malloc(size_t size)
+{
+	void *p = mem_malloc_fast(size);
+
 	return likely(p) ? p : mem_malloc_slow(size);
 }
 

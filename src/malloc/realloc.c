@@ -69,7 +69,7 @@ static cold_path void *realloc_other(void *p, size_t size)
 	return q;
 }
 
-void *mem_realloc(void *p, size_t size)
+static never_inline void *realloc_slow(void *p, size_t size)
 {
 	struct block block;
 
@@ -82,6 +82,16 @@ void *mem_realloc(void *p, size_t size)
 		return NULL;
 	}
 	return realloc_block(p, &block, size);
+}
+
+void *mem_realloc(void *p, size_t size)
+{
+	size_t old_size = heap_object_size(p);
+
+	if (size - 1 < old_size && size >= old_size / 2)
+		return p;
+	return old_size && size ? realloc_copy(p, old_size, size) :
+				  realloc_slow(p, size);
 }
 
 void *mem_reallocarray(void *p, size_t n, size_t size)

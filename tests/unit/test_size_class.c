@@ -130,6 +130,22 @@ static void test_the_alignment_of_a_class_is_that_of_its_objects(void **state)
 		assert_int_equal(class_align(i), PAGE_SIZE);
 }
 
+/* What aligned.c relies on: no smaller class is large and aligned enough. */
+static void test_a_multiple_of_an_alignment_has_an_aligned_class(void **state)
+{
+	(void)state;
+	for (size_t align = MIN_ALIGN; align <= PAGE_SIZE; align *= 2) {
+		for (size_t size = align; size <= SMALL_MAX; size += align) {
+			unsigned int class = size_class_of(size);
+
+			assert_true(class_align(class) >= align);
+			while (class-- &&
+			       size_classes[class].size > size - align)
+				assert_true(class_align(class) < align);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -142,6 +158,8 @@ int main(void)
 		cmocka_unit_test(test_the_magic_multiplication_is_a_division),
 		cmocka_unit_test(
 			test_the_alignment_of_a_class_is_that_of_its_objects),
+		cmocka_unit_test(
+			test_a_multiple_of_an_alignment_has_an_aligned_class),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);
