@@ -193,13 +193,13 @@ static force_inline size_t heap_object_size(const void *p)
 	const struct page *end = thread_fast.map_end;
 	ptrdiff_t place = map_place(end, p);
 	const struct bin *bin;
-	uint32_t offset;
 
 	if (unlikely(!map_has_place(place)))
 		return 0;
-	offset = page_bin(&end[place]);
-	bin = (const struct bin *)(const void *)(thread_fast.bins + offset);
-	return likely(offset) && likely(bin_has_object(bin, p)) ?
+	bin = (const struct bin *)(const void *)(thread_fast.bins +
+						 page_bin(&end[place]));
+	/* Bin 0 is of no class, nor is one of another node as yet. */
+	return likely(bin->magic) && likely(bin_has_object(bin, p)) ?
 		size_classes[bin->class].size : 0;
 }
 

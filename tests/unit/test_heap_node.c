@@ -135,6 +135,30 @@ static void test_what_is_freed_elsewhere_goes_home(void **state)
 	finish();
 }
 
+/* Before this thread has anything of that node, and later. */
+static void test_what_is_of_another_node_has_its_size_here(void **state)
+{
+	static const size_t sizes[] = { 1, 100, 640, 3000, 20000, 300000 };
+
+	(void)state;
+	for (size_t i = 0; i < 2 * array_size(sizes); i++) {
+		size_t size = sizes[i % array_size(sizes)];
+		unsigned char *p, *q;
+
+		run_on(2);
+		p = mem_malloc(size);
+		memset(p, 77, size);
+		run_on(1);
+		assert_in_range(mem_usable_size(p), size, 2 * size + 16);
+		q = mem_realloc(p, 3 * size);
+		assert_true(mem_usable_size(q) >= 3 * size);
+		for (size_t k = 0; k < size; k++)
+			assert_int_equal(q[k], 77);
+		mem_free(q);
+	}
+	finish();
+}
+
 static void test_runs_and_huge_blocks_go_home(void **state)
 {
 	(void)state;
@@ -367,6 +391,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_node_has_its_own_memory),
 		cmocka_unit_test(test_what_is_freed_elsewhere_goes_home),
+		cmocka_unit_test(test_what_is_of_another_node_has_its_size_here),
 		cmocka_unit_test(test_runs_and_huge_blocks_go_home),
 		cmocka_unit_test(test_wrong_frees_of_other_nodes_are_found),
 		cmocka_unit_test(test_a_full_node_spills_and_is_returned_to),
