@@ -391,7 +391,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_node_has_its_own_memory),
 		cmocka_unit_test(test_what_is_freed_elsewhere_goes_home),
-		cmocka_unit_test(test_what_is_of_another_node_has_its_size_here),
+		cmocka_unit_test(
+			test_what_is_of_another_node_has_its_size_here),
 		cmocka_unit_test(test_runs_and_huge_blocks_go_home),
 		cmocka_unit_test(test_wrong_frees_of_other_nodes_are_found),
 		cmocka_unit_test(test_a_full_node_spills_and_is_returned_to),
