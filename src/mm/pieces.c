@@ -170,11 +170,11 @@ static uint32_t zone_alloc_room(struct zone *zone, size_t n)
 	return pfn;
 }
 
-/* To write what is not in memory behind n pages, when they grow on, takes less
- * than to copy them: a page fault takes as long as two or three pages. */
+/* A third of what the n pages may yet become lies in memory behind them, as far
+ * as their section goes, or they are too many to be copied for that. */
 static bool growth_is_cheap(struct zone *zone, uint32_t pfn, size_t n)
 {
-	size_t end = min(pfn + room_for(n), vm.nr_pages);
+	size_t end = section_part_end(pfn, pfn + room_for(n));
 	size_t behind = end - min(pfn + n, end), dirty;
 
 	lock_acquire(&zone->lock);
