@@ -101,9 +101,8 @@ cold_path void lock_wake(struct lock *lock)
 {
 	int saved_errno = errno;
 
-	if (__atomic_exchange_n(&lock->woken, true, __ATOMIC_SEQ_CST))
-		return;
-	if (syscall(SYS_futex, &lock->word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG,
+	if (!__atomic_exchange_n(&lock->woken, true, __ATOMIC_SEQ_CST) &&
+	    syscall(SYS_futex, &lock->word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG,
 		    1) < 1)
 		__atomic_store_n(&lock->woken, false, __ATOMIC_RELAXED);
 	errno = saved_errno;

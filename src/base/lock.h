@@ -106,11 +106,12 @@ static inline void lock_acquire(struct lock *lock)
 		lock_acquire_slow(lock);
 }
 
+/* The other way round. */
 static inline void lock_release_unordered(struct lock *lock)
 {
 	/* Pairs with the acquire in lock_try_unordered. */
 	__atomic_store_n(&lock->word, 0, __ATOMIC_RELEASE);
-	/* Of two such, the compiler keeps the order; the CPU: see rule 3. */
+	/* The compiler keeps this order; of the CPU see rule 3. */
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (unlikely(__atomic_load_n(&lock->waiters, __ATOMIC_RELAXED)))
 		lock_wake(lock);

@@ -24,9 +24,9 @@ static void *realloc_copy(void *p, size_t old_size, size_t size)
 	return likely(q) ? copy_to(q, p, min(old_size, size)) : NULL;
 }
 
-static bool size_stays(const struct block *block, size_t size)
+static inline bool size_stays(size_t old_size, size_t size)
 {
-	return size <= block->size && size >= block->size / 2;
+	return size <= old_size && size >= old_size / 2;
 }
 
 /* NULL: not so. */
@@ -53,7 +53,7 @@ static void *realloc_block(void *p, const struct block *block, size_t size)
 	if (word_type(block->word) == PAGE_RUN &&
 	    word_class(block->word) < 0 && size > CLASS_MAX)
 		q = huge_resize(block->page, size);
-	else if (size_stays(block, size))
+	else if (size_stays(block->size, size))
 		q = p;
 	else
 		q = run_grow(p, block, size);
@@ -88,7 +88,7 @@ void *mem_realloc(void *p, size_t size)
 {
 	size_t old_size = heap_object_size(p);
 
-	if (size - 1 < old_size && size >= old_size / 2)
+	if (size && size_stays(old_size, size))
 		return p;
 	return old_size && size ? realloc_copy(p, old_size, size) :
 				  realloc_slow(p, size);

@@ -125,8 +125,8 @@ static bool should_reclaim_retry(const struct alloc_context *ac)
 	return enough;
 }
 
-/* Before the request is repeated for the so-manyth time. False: it need not
- * be. */
+/* Before a request that failed is repeated; `tries` says how often it was.
+ * False: it need not be. */
 static bool reclaim_for_retry(struct alloc_context *ac, unsigned int tries)
 {
 	if (tries >= RECLAIM_TRIES || (tries && !should_reclaim_retry(ac)))

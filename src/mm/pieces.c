@@ -217,7 +217,8 @@ struct page *grow_pages_exact(struct pcp *pcp, struct page *page, size_t old_n,
 			      size_t new_n)
 {
 	struct zone *zone = page_zone(page);
-	bool cheap = growth_is_cheap(zone, page_to_pfn(page), old_n);
+	bool cheap = new_n < GROW_MIN_PAGES ||
+		     growth_is_cheap(zone, page_to_pfn(page), old_n);
 	uint32_t room;
 
 	if (cheap && grow_in_place(pcp, page, old_n, new_n))
