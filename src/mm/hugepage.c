@@ -27,7 +27,7 @@ bool hugepages_wanted(void)
 	return now == WANTED;
 }
 
-uint64_t hugepages_slow_us = 2000;
+uint64_t hugepages_slow_us = 2000, hugepages_dear_ns = 5000;
 static long pause;	/* pages that do without; atomic */
 
 bool hugepages_pay(size_t n)
@@ -38,6 +38,23 @@ bool hugepages_pay(size_t n)
 		return true;
 	__atomic_fetch_sub(&pause, (long)n, __ATOMIC_RELAXED);
 	return false;
+}
+
+static uint64_t fault_ns;	/* 0: not measured. Atomic */
+
+bool hugepages_suit_slabs(void)
+{
+	uint64_t ns = __atomic_load_n(&fault_ns, __ATOMIC_RELAXED);
+
+	return ns && ns < hugepages_dear_ns && hugepages_wanted();
+}
+
+void hugepages_learn(void)
+{
+	if (unlikely(!__atomic_load_n(&fault_ns, __ATOMIC_RELAXED)) &&
+	    hugepages_wanted())
+		__atomic_store_n(&fault_ns, max(os_fault_ns(), (uint64_t)1),
+				 __ATOMIC_RELAXED);
 }
 
 bool hugepages_note(uint64_t us)

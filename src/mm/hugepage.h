@@ -13,6 +13,9 @@
  *    of a virtual machine, huge pages are what does, and the next touch waits
  *    for the host: 5 ms instead of 0.25, for small ones 0.8. After such a touch
  *    HUGEPAGES_PAUSE pageblocks do without.
+ * 4. Slabs do without where a first touch takes hugepages_dear_ns and more:
+ *    a hypervisor keeps page tables of its own there, throws them away when a
+ *    process has huge pages beside small ones, and makes each page anew.
  */
 #ifndef ZBM_HUGEPAGE_H
 #define ZBM_HUGEPAGE_H
@@ -27,11 +30,18 @@ bool hugepages_wanted(void);
 
 #define HUGEPAGES_PAUSE	32	/* pageblocks: 64 MiB */
 
-/* So many microseconds are slow; for tests to change. */
-extern uint64_t hugepages_slow_us;
+/* So many microseconds are slow, and so many nanoseconds dear; for tests to
+ * change. */
+extern uint64_t hugepages_slow_us, hugepages_dear_ns;
 
 /* Besides, n pages would not wait for them, as far as is known. */
 bool hugepages_pay(size_t n);
+
+/* They are of use to slabs; not before that is known. */
+bool hugepages_suit_slabs(void);
+
+/* Finds that out, once, by some system calls: not under a zone's lock. */
+void hugepages_learn(void);
 
 /* A touch took so long. False: it waited. */
 bool hugepages_note(uint64_t us);

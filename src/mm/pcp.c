@@ -47,14 +47,9 @@ static uint32_t pcp_pop(struct pcp *pcp, unsigned int order,
 	return pfn;
 }
 
-/* The block that slabs of small objects get opens a pageblock of a zone that
- * has grown. */
-static bool opens_hugepage(const struct zone *zone, uint32_t pfn,
-			   unsigned int order, enum migratetype type)
+static bool opens_hugepage(uint32_t pfn, unsigned int order)
 {
-	return type == MIGRATE_RECLAIMABLE &&
-	       unlikely(zone_resident(zone) >= HUGEPAGES_GROWN) &&
-	       buddy_opens_pageblock(pfn, order) &&
+	return hugepages_suit_slabs() && buddy_opens_pageblock(pfn, order) &&
 	       hugepages_pay(PAGEBLOCK_PAGES);
 }
 
@@ -64,14 +59,18 @@ static void pcp_refill(struct pcp *pcp, unsigned int order,
 	unsigned int n = max(PCP_BATCH >> order, 1);
 	struct zone *zone = pcp->zone;
 	uint32_t opened = 0;
+	bool grown;
 
 	lock_acquire(&zone->lock);
+	/* Slabs of small objects may open huge pages. */
+	grown = type == MIGRATE_RECLAIMABLE &&
+		zone_resident(zone) >= HUGEPAGES_GROWN;
 	for (; n; n--) {
 		uint32_t pfn = buddy_alloc(zone, order, type, cold);
 
 		if (!pfn)
 			break;
-		if (opens_hugepage(zone, pfn, order, type)) {
+		if (grown && opens_hugepage(pfn, order)) {
 			buddy_dirty_pageblock(zone, pfn, order);
 			opened = pfn;
 		}
@@ -79,6 +78,8 @@ static void pcp_refill(struct pcp *pcp, unsigned int order,
 		zone_note_alloc(zone, 1UL << order);
 	}
 	lock_release(&zone->lock);
+	if (grown)
+		hugepages_learn();
 	if (unlikely(opened)) {
 		hugepages_ask(opened, PAGEBLOCK_PAGES);
 		hugepages_touch(opened);

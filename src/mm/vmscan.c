@@ -161,7 +161,8 @@ static size_t zone_unneeded(struct zone *zone)
 	zone->peak_seen = zone->peak_used;
 	lock_release(&zone->lock);
 	/* Slabs are filling a huge page. */
-	keep = grows && hugepages_wanted() ? PAGEBLOCK_PAGES : PURGE_TICK_KEEP;
+	keep = grows && hugepages_suit_slabs() ? PAGEBLOCK_PAGES :
+						 PURGE_TICK_KEEP;
 	return dirty - min(keep, dirty);
 }
 

@@ -15,10 +15,15 @@
 #define MREMAP_DONTUNMAP	4	/* Linux 5.7 */
 #endif
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE	23	/* Linux 5.14 */
+#endif
+
 struct os os;
 
 static const char *const os_refusal_names[NR_OS_REFUSALS] = {
 	[OS_REFUSED_PURGE] = "MADV_DONTNEED",
+	[OS_REFUSED_POPULATE] = "MADV_POPULATE_WRITE",
 	[OS_REFUSED_HUGEPAGE] = "MADV_HUGEPAGE",
 	[OS_REFUSED_MOVE] = "mremap(MREMAP_DONTUNMAP)",
 	[OS_REFUSED_TOPOLOGY] = "get_mempolicy",
@@ -113,6 +118,15 @@ bool os_purge(void *addr, size_t size)
 	return os_advise(addr, size, MADV_DONTNEED, OS_REFUSED_PURGE);
 }
 
+bool os_populate(void *addr, size_t size)
+{
+	/* An old kernel need not be asked again. */
+	return !__atomic_load_n(&os.refused[OS_REFUSED_POPULATE],
+				__ATOMIC_RELAXED) &&
+	       os_advise(addr, size, MADV_POPULATE_WRITE,
+			 OS_REFUSED_POPULATE);
+}
+
 bool os_incore(const void *addr, size_t size, unsigned char *incore)
 {
 	int saved_errno = errno;
@@ -170,12 +184,43 @@ uint64_t os_now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-uint64_t os_now_us(void)
+static uint64_t os_now_ns(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+uint64_t os_now_us(void)
+{
+	return os_now_ns() / 1000;
+}
+
+#define FAULTS	8	/* pages that are touched to learn what it takes */
+
+static uint64_t first_touch_ns(char *page)
+{
+	uint64_t start = os_now_ns();
+
+	*(volatile char *)page = 0;
+	return os_now_ns() - start;
+}
+
+uint64_t os_fault_ns(void)
+{
+	size_t size = FAULTS * os.page_size;
+	char *pages = os_reserve(size, os.page_size, false);
+	uint64_t least = UINT64_MAX;
+
+	if (!pages)
+		return 0;
+	if (!os_commit(pages, size))
+		least = 0;
+	for (size_t i = 0; i < FAULTS && least; i++)
+		least = min(least, first_touch_ns(pages + i * os.page_size));
+	os_release(pages, size);
+	return least;
 }
 
 long os_read_file(const char *path, char *buf, size_t size)

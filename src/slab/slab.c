@@ -2,6 +2,7 @@
 #include "base/bitmap.h"
 #include "mm/hugepage.h"
 #include "mm/page_alloc.h"
+#include "os/os.h"
 
 /* Small objects come and go, and touch each page of their slab: its pageblock
  * may be a huge page. Larger ones tend to stay and pin theirs, and need not
@@ -118,6 +119,41 @@ static void slab_wake_page(struct slab *slab, size_t page)
 	}
 }
 
+static bool slab_page_is_resident(const struct slab *slab, size_t page)
+{
+	return slab->stale >> page & 1 ||
+	       !word_is_asleep(page_word(pfn_to_page(slab->pfn) + page));
+}
+
+/* The pages from `page` on will be written. Those of objects up to a page are,
+ * as they get their keys; others if all that lie before them were. */
+static bool slab_is_written(const struct slab *slab, size_t page)
+{
+	unsigned char incore[1U << SLAB_MAX_ORDER];
+
+	if (size_classes[slab->class].size <= PAGE_SIZE)
+		return true;
+	if (!page || !os_incore(slab_base(slab), page << PAGE_SHIFT, incore))
+		return false;
+	while (page && incore[page - 1] & 1)
+		page--;
+	return !page;
+}
+
+/* Brings memory for the pages of [page, end): rows of them at once. */
+static void slab_populate(const struct slab *slab, size_t page, size_t end)
+{
+	for (size_t n; page < end; page += n + 1) {
+		n = 0;
+		while (page + n < end &&
+		       !slab_page_is_resident(slab, page + n))
+			n++;
+		if (n > 1 && slab_is_written(slab, page))
+			os_populate(slab_base(slab) + (page << PAGE_SHIFT),
+				    n << PAGE_SHIFT);
+	}
+}
+
 /* The pages under these two objects and all between them. */
 static void slab_wake(struct slab *slab, const char *first, const char *last)
 {
@@ -125,6 +161,7 @@ static void slab_wake(struct slab *slab, const char *first, const char *last)
 	size_t page = (size_t)(first - slab_base(slab)) >> PAGE_SHIFT;
 	size_t end = (size_t)(last - slab_base(slab)) + size;
 
+	slab_populate(slab, page, align_up(end, PAGE_SIZE) >> PAGE_SHIFT);
 	for (; page << PAGE_SHIFT < end; page++)
 		if (word_is_asleep(page_word(pfn_to_page(slab->pfn) + page)))
 			slab_wake_page(slab, page);
@@ -214,12 +251,6 @@ static bool slab_page_is_idle(const struct slab *slab, size_t page)
 	to = min(to, (size_t)slab->nr_objects);
 	return from >= to ||
 	       bitmap_count_range(slab->free, from, to - from) == to - from;
-}
-
-static bool slab_page_is_resident(const struct slab *slab, size_t page)
-{
-	return slab->stale >> page & 1 ||
-	       !word_is_asleep(page_word(pfn_to_page(slab->pfn) + page));
 }
 
 /* Idle pages from `page` on, that are in memory. */

@@ -14,7 +14,8 @@
  *    it was purged because all of them were free. Its word has no bin offset
  *    then, for no object that starts there may be freed.
  *    A page that came dirty from the page allocator and was not needed yet is
- *    stale: asleep, and yet in memory.
+ *    stale: asleep, and yet in memory. Others that wake together are brought
+ *    into memory together, if they will be written.
  * 4. In a page that is awake an object that is not the program's carries its
  *    key in its first word: its address times KEY_FACTOR.
  * 5. Under the lock of its barn.

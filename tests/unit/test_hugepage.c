@@ -243,6 +243,22 @@ static void test_pages_that_wait_for_the_host_pause(void **state)
 	finish();
 }
 
+static void test_slabs_do_without_where_a_touch_is_dear(void **state)
+{
+	void *last;
+
+	(void)state;
+	mem_trim(0);
+	hugepages_dear_ns = 0;
+	last = objects_take(NULL, 64, 2 * GROWN);
+	assert_int_equal(nr_asking(), 0);
+	hugepages_dear_ns = UINT64_MAX;
+	last = objects_take(last, 64, GROWN);
+	assert_int_equal(nr_asking() > 0, hugepages_wanted());
+	objects_drop(last);
+	finish();
+}
+
 static void test_the_first_touch_of_a_large_block_tells(void **state)
 {
 	char *p;
@@ -290,6 +306,7 @@ int main(void)
 		cmocka_unit_test(
 			test_blocks_that_are_not_written_ask_no_more),
 		cmocka_unit_test(test_a_block_that_asked_grows),
+		cmocka_unit_test(test_slabs_do_without_where_a_touch_is_dear),
 		cmocka_unit_test(
 			test_the_first_touch_of_a_large_block_tells),
 		cmocka_unit_test(test_what_asks_moves_with_the_pages),
@@ -297,6 +314,6 @@ int main(void)
 	};
 
 	/* However long this machine's take. */
-	hugepages_slow_us = UINT64_MAX;
+	hugepages_slow_us = hugepages_dear_ns = UINT64_MAX;
 	return cmocka_run_group_tests(tests, start, NULL);
 }

@@ -142,6 +142,58 @@ static void test_purged_memory_is_zero_and_not_resident(void **state)
 	assert_int_equal(area[SIZE - 1], 1);
 }
 
+static void test_populated_memory_is_resident(void **state)
+{
+	(void)state;
+	memset(area, 1, os.page_size);
+	assert_true(os_purge(area + os.page_size, SIZE - os.page_size));
+	errno = 77;
+	if (!os_populate(area, SIZE / 2)) {
+		/* A kernel before 5.14: it is not asked again. */
+		assert_int_equal(os.refused[OS_REFUSED_POPULATE], 1);
+		assert_false(os_populate(area, SIZE / 2));
+		assert_int_equal(os.refused[OS_REFUSED_POPULATE], 1);
+		return;
+	}
+	assert_int_equal(errno, 77);
+	assert_int_equal(resident(area, SIZE), SIZE / 2 / os.page_size);
+	assert_int_equal(area[0], 1);
+	assert_int_equal(area[os.page_size], 0);
+}
+
+static void refuses_to_populate(void)
+{
+	char *p = os_reserve(1 << 20, 4096, false);
+
+	errno = 77;
+	assert_false(os_populate(p, 1 << 20));
+	assert_int_equal(errno, 77);
+	assert_int_equal(os.refused[OS_REFUSED_POPULATE], 1);
+	assert_false(os_populate(area, SIZE));
+	assert_int_equal(os.refused[OS_REFUSED_POPULATE], 1);
+}
+
+static void test_what_cannot_be_populated_is_left_to_the_first_touch(
+	void **state)
+{
+	(void)state;
+	assert_true(child_succeeds(refuses_to_populate));
+}
+
+static void test_a_first_touch_is_timed(void **state)
+{
+	size_t before = os_resident();
+	uint64_t ns;
+
+	(void)state;
+	errno = 77;
+	ns = os_fault_ns();
+	assert_int_equal(errno, 77);
+	/* 20 ns: it was no fault; 10 ms: not one of them was undisturbed. */
+	assert_in_range(ns, 20, 10000000);
+	assert_true(os_resident() <= before + (1 << 20));
+}
+
 static void test_moved_memory_leaves_zeros_behind(void **state)
 {
 	char *to = area + SIZE / 2;
@@ -265,6 +317,10 @@ int main(void)
 		cmocka_unit_test(test_only_committed_memory_may_be_written),
 		cmocka_unit_test(test_commits_can_be_refused),
 		cmocka_unit_test(test_purged_memory_is_zero_and_not_resident),
+		cmocka_unit_test(test_populated_memory_is_resident),
+		cmocka_unit_test(
+		 test_what_cannot_be_populated_is_left_to_the_first_touch),
+		cmocka_unit_test(test_a_first_touch_is_timed),
 		cmocka_unit_test(test_moved_memory_leaves_zeros_behind),
 		cmocka_unit_test(test_remapped_memory_is_new),
 		cmocka_unit_test(test_refusals_are_counted),

@@ -151,6 +151,33 @@ static void test_a_page_is_touched_when_it_is_first_needed(void **state)
 	destroy(slab);
 }
 
+/* Objects of two and a half pages, of which the program writes the first few
+ * bytes, or all: then those that come later are populated. */
+static void test_large_objects_come_with_memory_if_others_were_written(
+	void **state)
+{
+	unsigned int class = size_class_of(10240);
+	struct slab *slab;
+
+	(void)state;
+	pcp_drain(&pcp, true);
+	world_purge(SIZE_MAX, 0);
+	slab = create(class);
+	assert_int_equal(slab->stale, 0);
+	assert_int_equal(take(slab, objects, 2), 2);
+	assert_int_equal(resident(slab), 2);
+	assert_int_equal(take(slab, objects + 2, 2), 2);
+	assert_int_equal(resident(slab), 4);
+	use(0, 4, 10240);
+	assert_int_equal(resident(slab), 10);
+	assert_int_equal(take(slab, objects + 4, 2), 2);
+	assert_int_equal(resident(slab),
+			 os.refused[OS_REFUSED_POPULATE] ? 12 : 15);
+	slab_validate(slab);
+	unuse(slab, 0, 6);
+	destroy(slab);
+}
+
 /* What an earlier owner wrote there is memory like any other. */
 static void test_the_sweep_purges_pages_that_were_never_needed(void **state)
 {
@@ -184,6 +211,8 @@ int main(void)
 		cmocka_unit_test(test_an_object_over_two_pages_wakes_both),
 		cmocka_unit_test(
 			test_a_page_is_touched_when_it_is_first_needed),
+		cmocka_unit_test(
+		 test_large_objects_come_with_memory_if_others_were_written),
 		cmocka_unit_test(
 			test_the_sweep_purges_pages_that_were_never_needed),
 	};

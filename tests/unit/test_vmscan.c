@@ -445,6 +445,9 @@ static void test_a_growing_zone_keeps_parts_of_huge_pages(void **state)
 	size_t dirty = zone->nr_free_dirty, kept = zone->nr_asking / 8;
 
 	(void)state;
+	hugepages_dear_ns = UINT64_MAX;
+	hugepages_learn();
+	assert_int_equal(hugepages_suit_slabs(), hugepages_wanted());
 	zone->low_free_dirty = dirty;
 	zone->peak_used += HUGEPAGES_GROWN;
 	reclaim_tick(1000);
