@@ -19,6 +19,10 @@
 
 struct options options;
 
+/* Each process reads it: a literal would lie where some text ends, far from all
+ * else that is read. */
+static const char nothing[] = "";
+
 #define FIELD(name) \
 	.offset = offsetof(struct options, name), \
 	.size = sizeof(options.name)
@@ -55,7 +59,7 @@ const struct option_entry options_table[] = {
 	  "Which memory comes first: of nodes with CPUs, or of nodes without "
 	  "(CXL).",
 	  FIELD(tier) },
-	{ "node_limit", OPTION_LIMITS, NULL, "",
+	{ "node_limit", OPTION_LIMITS, NULL, nothing,
 	  "Memory to take of a node at most, as 0:2G,1:512M; what exceeds it "
 	  "goes to the next nearest.",
 	  FIELD(node_limit) },
@@ -63,7 +67,7 @@ const struct option_entry options_table[] = {
 	  "Obey RTLD_DEEPBIND: libraries opened with it use the C library's "
 	  "malloc.",
 	  FIELD(deepbind) },
-	{ "stats", OPTION_STRING, NULL, "",
+	{ "stats", OPTION_STRING, NULL, nothing,
 	  "Report at exit: 1 to standard error, else to the file named here.",
 	  FIELD(stats) },
 };
