@@ -8,8 +8,8 @@ static const struct page *fault_find_run(const struct page *page)
 {
 	uint32_t pfn = page_to_pfn(page), at = pfn;
 
-	/* Most of the window never was: to read all that the map says of it
-	 * would take a minute. */
+	/* Most of the window never was used, and to read all that the map says
+	 * of it takes seconds. */
 	if (!page_zone(page))
 		return NULL;
 	while (at && word_type(page_word(pfn_to_page(at))) == PAGE_NONE)

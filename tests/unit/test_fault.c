@@ -10,6 +10,7 @@
 #include "slab/fault.h"
 
 #include <setjmp.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -121,10 +122,22 @@ static void a_local(void)
 	mem_free(local);
 }
 
+static long children_faults(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_CHILDREN, &usage);
+	return usage.ru_minflt;
+}
+
 static void test_a_wild_pointer_is_told(void **state)
 {
+	long before = children_faults();
+
 	(void)state;
 	assert_true(child_dies(never_allocated, "is not allocated"));
+	/* Without a look at each page of the window before it. */
+	assert_true(children_faults() - before < 50000);
 	assert_true(child_dies(gone_with_its_slab, "double free"));
 	assert_true(child_dies(a_local, "which zbmalloc never handed out"));
 	heap_validate();
