@@ -68,10 +68,7 @@ bool hugepages_note(uint64_t us)
 
 bool hugepages_touch(uint32_t pfn)
 {
-	uint64_t start = os_now_us();
-
-	*(volatile char *)pfn_to_address(pfn) = 0;
-	return hugepages_note(os_now_us() - start);
+	return hugepages_note(os_touch_ns(pfn_to_address(pfn)) / 1000);
 }
 
 static size_t pages_of(uint32_t pageblocks)

@@ -192,20 +192,15 @@ static uint64_t os_now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-uint64_t os_now_us(void)
-{
-	return os_now_ns() / 1000;
-}
-
-#define FAULTS	8	/* pages that are touched to learn what it takes */
-
-static uint64_t first_touch_ns(char *page)
+uint64_t os_touch_ns(void *page)
 {
 	uint64_t start = os_now_ns();
 
 	*(volatile char *)page = 0;
 	return os_now_ns() - start;
 }
+
+#define FAULTS	8	/* pages that are touched to learn what it takes */
 
 uint64_t os_fault_ns(void)
 {
@@ -218,7 +213,7 @@ uint64_t os_fault_ns(void)
 	if (!os_commit(pages, size))
 		least = 0;
 	for (size_t i = 0; i < FAULTS && least; i++)
-		least = min(least, first_touch_ns(pages + i * os.page_size));
+		least = min(least, os_touch_ns(pages + i * os.page_size));
 	os_release(pages, size);
 	return least;
 }

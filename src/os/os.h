@@ -76,12 +76,11 @@ bool os_remap(void *addr, size_t size);
 /* Milliseconds of a monotonic clock, with a few milliseconds resolution. */
 uint64_t os_now_ms(void);
 
-/* Microseconds of a monotonic clock. */
-uint64_t os_now_us(void);
+/* What it takes to write a zero to the page, in nanoseconds. */
+uint64_t os_touch_ns(void *page);
 
-/* What the first touch of a page takes, the least of a few, in nanoseconds: 250
- * to 2,500, and 10,000 where a hypervisor keeps page tables of its own. 0:
- * unknown. */
+/* The same for the first touch of a page, the least of a few: 250 to 2,500, and
+ * 10,000 where a hypervisor keeps page tables of its own. 0: unknown. */
 uint64_t os_fault_ns(void);
 
 /* How much address space the process may still map, or SIZE_MAX. */
