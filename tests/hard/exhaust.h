@@ -140,11 +140,11 @@ static inline void exhaust_in_child(size_t room)
 	CHECK_EQ(hard_wait(pid), 0);
 }
 
-/* Out of memory in main, and the child of fork is, too. */
-static inline void exhaust_then_fork(void)
+/* Out of memory by blocks of `size` in main, and the child of fork is, too. */
+static inline void exhaust_then_fork(size_t size)
 {
 	size_t count;
-	void *chain = exhaust(4096, &count);
+	void *chain = exhaust(size, &count);
 	pid_t pid = fork();
 
 	if (!pid) {
@@ -206,7 +206,7 @@ static inline void exhaust_all(size_t available)
 	CHECK_OP(fill_once(1000), >=, first - first / 10);
 	exhaust_in_threads(first);
 	exhaust_in_child(first);
-	exhaust_then_fork();
+	exhaust_then_fork(4096);
 	exhaust_then_realloc();
 	CHECK_OP(fill_once(1000), >=, first - first / 4);
 }

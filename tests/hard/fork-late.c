@@ -13,7 +13,9 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-enum { NR_SPAWNERS = 40, NR_FORKS = 20, NR_ORDERS = 10 };
+enum { NR_SPAWNERS = 40, NR_FORKS = 20, NR_ORDERS = 10, MIN_ROUNDS = 10 };
+
+#define CASE_SECONDS	15
 
 static volatile int stop;
 static pthread_mutex_t ours = PTHREAD_MUTEX_INITIALIZER;
@@ -132,10 +134,17 @@ static void case_closed(unsigned int round)
 	CHECK_EQ(count, 1);
 }
 
-/* In a process of its own, whose parent stays as it is. */
+/*
+ * In a process of its own, whose parent stays as it is; on a slow machine as
+ * often as fits into CASE_SECONDS, but MIN_ROUNDS times of n at least.
+ */
 static void run_case(void (*run)(unsigned int), unsigned int n)
 {
-	for (unsigned int round = 0; round < n; round++) {
+	double end = hard_now() + CASE_SECONDS;
+	unsigned int round;
+
+	for (round = 0; hard_again(round, n < MIN_ROUNDS ? n : MIN_ROUNDS, n,
+				   end); round++) {
 		pid_t pid = fork();
 
 		if (!pid) {

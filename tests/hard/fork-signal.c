@@ -6,12 +6,16 @@
  *    then use every size class.
  * 3. With and without other threads, which may wait for a lock that the
  *    interrupted call holds while they hold others.
+ * 4. NR_FORKS each, or as many as a slow machine makes in CASE_SECONDS, but
+ *    MIN_FORKS at least.
  */
 #include "hard.h"
 #include <pthread.h>
 #include <sys/time.h>
 
-enum { NR_FORKS = 500 };
+enum { NR_FORKS = 500, MIN_FORKS = 100 };
+
+#define CASE_SECONDS	15
 
 static volatile sig_atomic_t nr_forks, in_child;
 
@@ -96,6 +100,7 @@ static void run_case(size_t nr_threads)
 	/* As soon as one handler ends, the next is due. */
 	struct itimerval often = { { 0, 300 }, { 0, 300 } };
 	struct itimerval never = { { 0, 0 }, { 0, 0 } };
+	double end = hard_now() + CASE_SECONDS;
 	pthread_t thread[2];
 	uint64_t seed = 1;
 	unsigned int i;
@@ -110,7 +115,8 @@ static void run_case(size_t nr_threads)
 	signal(SIGALRM, handler);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 	CHECK(!setitimer(ITIMER_REAL, &often, NULL));
-	while (nr_forks < NR_FORKS && !in_child)
+	while (!in_child && hard_again((unsigned int)nr_forks, MIN_FORKS,
+				       NR_FORKS, end))
 		work(&seed);
 	CHECK(in_child || !setitimer(ITIMER_REAL, &never, NULL));
 	for (i = 0; i < 300; i++)

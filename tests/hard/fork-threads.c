@@ -9,7 +9,6 @@
  */
 #include "hard.h"
 #include <pthread.h>
-#include <time.h>
 
 enum { NR_FORKS = 2000, MIN_FORKS = 400, NR_THREADS = 8, NR_KEPT = 64 };
 
@@ -88,23 +87,18 @@ static void child_with_threads(void)
 	_exit(0);
 }
 
-static int go_on(unsigned int round, time_t start)
-{
-	return round < MIN_FORKS ||
-	       (round < NR_FORKS && time(NULL) - start < FORK_SECONDS);
-}
-
 int main(void)
 {
 	pthread_t thread[NR_THREADS];
-	time_t start = time(NULL);
+	double end = hard_now() + FORK_SECONDS;
 	unsigned int round;
 	size_t i;
 
 	hard_start(50);
 	for (i = 0; i < NR_THREADS; i++)
 		CHECK(!pthread_create(&thread[i], NULL, body, (void *)i));
-	for (round = 0; go_on(round, start); round++) {
+	for (round = 0; hard_again(round, MIN_FORKS, NR_FORKS, end);
+	     round++) {
 		char *p = malloc(5000);
 		pid_t pid;
 		int status;

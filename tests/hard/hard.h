@@ -131,6 +131,16 @@ static inline double hard_now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+/*
+ * True if a test that has done `done` of `most` rounds goes on: until `end`
+ * (hard_now) on a slow machine, but not for less than `least` rounds.
+ */
+static inline int hard_again(unsigned int done, unsigned int least,
+			     unsigned int most, double end)
+{
+	return done < least || (done < most && hard_now() < end);
+}
+
 /* xorshift64*; the state is not 0. */
 static inline uint64_t rnd(uint64_t *state)
 {

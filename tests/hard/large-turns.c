@@ -5,11 +5,16 @@
  * 1. Each page of a block says whose it is. It does until the block is freed,
  *    also in a child; blocks of calloc are zero before.
  * 2. In the end mappings are few.
+ * 3. On a machine whose page faults are dear, as many steps as fit into
+ *    TURN_SECONDS, but MIN_STEPS of each thread at least.
  */
 #include "hard.h"
 #include <pthread.h>
 
 enum { NR_THREADS = 3, NR_STEPS = 150, NR_FORKS = 60, PAGE = 4096 };
+enum { MIN_STEPS = 50 };
+
+#define TURN_SECONDS	20
 
 struct block {
 	char *p;
@@ -19,6 +24,7 @@ struct block {
 
 static struct block blocks[NR_THREADS][3];
 static int nr_running = NR_THREADS;
+static double turn_end;
 
 static void block_check(const struct block *block, size_t size)
 {
@@ -81,9 +87,9 @@ static void *body(void *arg)
 {
 	size_t me = (size_t)arg;
 	uint64_t seed = me + 1;
-	int i;
+	unsigned int i;
 
-	for (i = 0; i < NR_STEPS; i++)
+	for (i = 0; hard_again(i, MIN_STEPS, NR_STEPS, turn_end); i++)
 		step(&blocks[me][rnd(&seed) % 3], &seed);
 	__atomic_fetch_sub(&nr_running, 1, __ATOMIC_RELEASE);
 	return NULL;
@@ -115,6 +121,7 @@ int main(void)
 	size_t i, j;
 
 	hard_start(240);
+	turn_end = hard_now() + TURN_SECONDS;
 	kept.p = malloc(9 * MIB);
 	CHECK(kept.p);
 	block_fill(&kept, 9 * MIB);

@@ -23,7 +23,8 @@ static void run_limited(size_t limit)
 		CHECK_OP(got, <, limit);
 		CHECK_OP(fill_once(10 * MIB), >=, got / 2);
 		CHECK_OP(fill_once(4 * MIB), >=, got - got / 10);
-		exhaust_then_fork();
+		/* By blocks of a page, some seconds of page faults. */
+		exhaust_then_fork(64 * KIB);
 		exhaust_then_realloc();
 		return;
 	}
