@@ -84,6 +84,22 @@ static void lock_wait_for(struct lock *lock)
 	errno = saved_errno;
 }
 
+void lock_wait(struct lock *lock)
+{
+	int saved_errno = errno;
+
+	__atomic_fetch_add(&lock->waiters, 1, __ATOMIC_SEQ_CST);
+	for (int i = 0; i < LOCK_SPINS && lock_is_taken(lock); i++)
+		lock_relax();
+	lock_sleep(lock);
+	lock_stop_waiting(lock);
+	/* One is woken, and does not take the lock: the next. */
+	if (!lock_is_taken(lock) &&
+	    __atomic_load_n(&lock->waiters, __ATOMIC_RELAXED))
+		lock_wake(lock);
+	errno = saved_errno;
+}
+
 void lock_init(struct lock *lock, enum lock_rank rank)
 {
 	*lock = (struct lock)LOCK_INITIALIZER((uint8_t)rank);

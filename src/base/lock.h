@@ -48,6 +48,11 @@ void lock_init(struct lock *lock, enum lock_rank rank);
 void lock_acquire_slow(struct lock *lock);
 void lock_wake(struct lock *lock);
 
+/* Sleeps until the lock is free, or for some ms, and does not take it: for who
+ * may have something else to do then. In any order of ranks, if the holder
+ * needs nothing that the caller holds. */
+void lock_wait(struct lock *lock);
+
 /* Lets other threads run, where what they do is waited for. */
 void lock_yield(void);
 

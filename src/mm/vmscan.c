@@ -310,7 +310,7 @@ cold_path void reclaim_at_high_slow(struct zone *zone)
 	while (!lock_try(&reclaim_lock)) {
 		if (!__atomic_load_n(&zone->over_high, __ATOMIC_RELAXED))
 			return;
-		lock_yield();
+		lock_wait(&reclaim_lock);
 	}
 	shrink_caches(RECLAIM_STALE);
 	zone_exchange(zone);
@@ -327,6 +327,18 @@ void reclaim_caches(void)
 	shrink_caches(RECLAIM_CACHES);
 }
 
+/* As much as lies free and dirty now: while others write and free, there is
+ * always more. */
+static size_t zone_purge_all(struct zone *zone)
+{
+	size_t dirty;
+
+	lock_acquire(&zone->lock);
+	dirty = zone->nr_free_dirty;
+	lock_release(&zone->lock);
+	return zone_purge(zone, dirty, 0);
+}
+
 size_t reclaim_all(void)
 {
 	struct zone *zone;
@@ -335,7 +347,7 @@ size_t reclaim_all(void)
 	lock_acquire(&reclaim_lock);
 	shrink_caches(RECLAIM_ALL);
 	for_each_zone(zone)
-		purged += zone_purge(zone, SIZE_MAX, 0);
+		purged += zone_purge_all(zone);
 	lock_release(&reclaim_lock);
 	return purged;
 }

@@ -156,6 +156,63 @@ static void test_many_sleepers_are_woken_in_turn(void **state)
 	assert_false(lock.woken);
 }
 
+/* Until it is free, however long that takes. */
+static void *wait_free(void *arg)
+{
+	while (lock_is_taken(&lock))
+		lock_wait(&lock);
+	return arg;
+}
+
+static void test_who_waits_for_it_to_be_free_does_not_take_it(void **state)
+{
+	pthread_t thread = start_holder(), sleeper[8];
+
+	(void)state;
+	for (size_t i = 0; i < array_size(sleeper); i++)
+		CHECK(pthread_create(&sleeper[i], NULL, wait_free, NULL) == 0);
+	while (__atomic_load_n(&lock.waiters, __ATOMIC_RELAXED) !=
+	       array_size(sleeper))
+		sched_yield();
+	end_holder(thread);
+	for (size_t i = 0; i < array_size(sleeper); i++)
+		CHECK(pthread_join(sleeper[i], NULL) == 0);
+	assert_int_equal(lock.word, 0);
+	assert_int_equal(lock.waiters, 0);
+	assert_false(lock.woken);
+}
+
+/* Between two who wait like this, one who takes it. */
+static void test_who_takes_it_is_woken_past_those_who_do_not(void **state)
+{
+	pthread_t thread = start_holder(), sleeper[6];
+
+	(void)state;
+	counter = 0;
+	for (size_t i = 0; i < array_size(sleeper); i++)
+		CHECK(pthread_create(&sleeper[i], NULL, i % 2 ? count :
+				     wait_free, NULL) == 0);
+	while (__atomic_load_n(&lock.waiters, __ATOMIC_RELAXED) !=
+	       array_size(sleeper))
+		sched_yield();
+	end_holder(thread);
+	for (size_t i = 0; i < array_size(sleeper); i++)
+		CHECK(pthread_join(sleeper[i], NULL) == 0);
+	assert_int_equal(counter, ROUNDS * array_size(sleeper) / 2);
+	assert_int_equal(lock.word, 0);
+	assert_int_equal(lock.waiters, 0);
+}
+
+static void test_waiting_for_a_free_lock_returns_at_once(void **state)
+{
+	(void)state;
+	errno = 77;
+	lock_wait(&lock);
+	assert_int_equal(errno, 77);
+	assert_int_equal(lock.word, 0);
+	assert_int_equal(lock.waiters, 0);
+}
+
 static void test_locks_of_rising_rank_nest(void **state)
 {
 	(void)state;
@@ -303,6 +360,11 @@ int main(void)
 		cmocka_unit_test(test_who_waits_sleeps_and_is_woken),
 		cmocka_unit_test(test_who_is_not_woken_looks_for_itself),
 		cmocka_unit_test(test_many_sleepers_are_woken_in_turn),
+		cmocka_unit_test(
+			test_who_waits_for_it_to_be_free_does_not_take_it),
+		cmocka_unit_test(
+			test_who_takes_it_is_woken_past_those_who_do_not),
+		cmocka_unit_test(test_waiting_for_a_free_lock_returns_at_once),
 		cmocka_unit_test(test_locks_of_rising_rank_nest),
 		cmocka_unit_test(test_debug_builds_find_wrong_orders),
 		cmocka_unit_test(test_fork_takes_and_gives_back),
