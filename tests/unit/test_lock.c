@@ -135,6 +135,20 @@ static void test_who_is_not_woken_looks_for_itself(void **state)
 	end_holder(thread);
 }
 
+/* The holder lets go when all of them sleep; then they end, and nothing is
+ * left. */
+static void wake_sleepers(pthread_t thread, const pthread_t *sleeper, size_t n)
+{
+	while (__atomic_load_n(&lock.waiters, __ATOMIC_RELAXED) != n)
+		sched_yield();
+	end_holder(thread);
+	for (size_t i = 0; i < n; i++)
+		CHECK(pthread_join(sleeper[i], NULL) == 0);
+	assert_int_equal(lock.word, 0);
+	assert_int_equal(lock.waiters, 0);
+	assert_false(lock.woken);
+}
+
 /* All of them sleep, and each is woken by the one before. */
 static void test_many_sleepers_are_woken_in_turn(void **state)
 {
@@ -144,16 +158,8 @@ static void test_many_sleepers_are_woken_in_turn(void **state)
 	counter = 0;
 	for (size_t i = 0; i < array_size(sleeper); i++)
 		CHECK(pthread_create(&sleeper[i], NULL, count, NULL) == 0);
-	while (__atomic_load_n(&lock.waiters, __ATOMIC_RELAXED) !=
-	       array_size(sleeper))
-		sched_yield();
-	end_holder(thread);
-	for (size_t i = 0; i < array_size(sleeper); i++)
-		CHECK(pthread_join(sleeper[i], NULL) == 0);
+	wake_sleepers(thread, sleeper, array_size(sleeper));
 	assert_int_equal(counter, ROUNDS * array_size(sleeper));
-	assert_int_equal(lock.word, 0);
-	assert_int_equal(lock.waiters, 0);
-	assert_false(lock.woken);
 }
 
 /* Until it is free, however long that takes. */
@@ -171,15 +177,7 @@ static void test_who_waits_for_it_to_be_free_does_not_take_it(void **state)
 	(void)state;
 	for (size_t i = 0; i < array_size(sleeper); i++)
 		CHECK(pthread_create(&sleeper[i], NULL, wait_free, NULL) == 0);
-	while (__atomic_load_n(&lock.waiters, __ATOMIC_RELAXED) !=
-	       array_size(sleeper))
-		sched_yield();
-	end_holder(thread);
-	for (size_t i = 0; i < array_size(sleeper); i++)
-		CHECK(pthread_join(sleeper[i], NULL) == 0);
-	assert_int_equal(lock.word, 0);
-	assert_int_equal(lock.waiters, 0);
-	assert_false(lock.woken);
+	wake_sleepers(thread, sleeper, array_size(sleeper));
 }
 
 /* Between two who wait like this, one who takes it. */
@@ -192,15 +190,8 @@ static void test_who_takes_it_is_woken_past_those_who_do_not(void **state)
 	for (size_t i = 0; i < array_size(sleeper); i++)
 		CHECK(pthread_create(&sleeper[i], NULL, i % 2 ? count :
 				     wait_free, NULL) == 0);
-	while (__atomic_load_n(&lock.waiters, __ATOMIC_RELAXED) !=
-	       array_size(sleeper))
-		sched_yield();
-	end_holder(thread);
-	for (size_t i = 0; i < array_size(sleeper); i++)
-		CHECK(pthread_join(sleeper[i], NULL) == 0);
+	wake_sleepers(thread, sleeper, array_size(sleeper));
 	assert_int_equal(counter, ROUNDS * array_size(sleeper) / 2);
-	assert_int_equal(lock.word, 0);
-	assert_int_equal(lock.waiters, 0);
 }
 
 static void test_waiting_for_a_free_lock_returns_at_once(void **state)
