@@ -76,6 +76,8 @@ static size_t purge_blocks(struct zone *zone, size_t target,
 
 	purge.min_order = max(purge.min_order, os_order);
 	lock_acquire(&zone->lock);
+	/* While others write and free, there is always more. */
+	target = min(target, zone->nr_free_dirty);
 	while (total < target) {
 		unsigned int order;
 		uint32_t pfn = isolate_block(zone, &purge, &order);
@@ -327,18 +329,6 @@ void reclaim_caches(void)
 	shrink_caches(RECLAIM_CACHES);
 }
 
-/* As much as lies free and dirty now: while others write and free, there is
- * always more. */
-static size_t zone_purge_all(struct zone *zone)
-{
-	size_t dirty;
-
-	lock_acquire(&zone->lock);
-	dirty = zone->nr_free_dirty;
-	lock_release(&zone->lock);
-	return zone_purge(zone, dirty, 0);
-}
-
 size_t reclaim_all(void)
 {
 	struct zone *zone;
@@ -347,7 +337,7 @@ size_t reclaim_all(void)
 	lock_acquire(&reclaim_lock);
 	shrink_caches(RECLAIM_ALL);
 	for_each_zone(zone)
-		purged += zone_purge_all(zone);
+		purged += zone_purge(zone, SIZE_MAX, 0);
 	lock_release(&reclaim_lock);
 	return purged;
 }

@@ -143,8 +143,7 @@ static void run_case(void (*run)(unsigned int), unsigned int n)
 	double end = hard_now() + CASE_SECONDS;
 	unsigned int round;
 
-	for (round = 0; hard_again(round, n < MIN_ROUNDS ? n : MIN_ROUNDS, n,
-				   end); round++) {
+	for (round = 0; hard_again(round, MIN_ROUNDS, n, end); round++) {
 		pid_t pid = fork();
 
 		if (!pid) {

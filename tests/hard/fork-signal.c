@@ -17,7 +17,8 @@ enum { NR_FORKS = 500, MIN_FORKS = 100 };
 
 #define CASE_SECONDS	15
 
-static volatile sig_atomic_t nr_forks, in_child;
+static volatile sig_atomic_t nr_forks, enough, in_child;
+static double case_end;
 
 static void reap(pid_t pid)
 {
@@ -38,7 +39,7 @@ static void handler(int signo)
 	pid_t pid;
 
 	(void)signo;
-	if (nr_forks >= NR_FORKS || in_child)
+	if (enough || in_child)
 		return;
 	pid = fork();
 	if (pid < 0)
@@ -52,6 +53,8 @@ static void handler(int signo)
 	} else {
 		reap(pid);
 		nr_forks++;
+		enough = !hard_again((unsigned int)nr_forks, MIN_FORKS,
+				     NR_FORKS, case_end);
 	}
 	errno = error;
 }
@@ -100,7 +103,6 @@ static void run_case(size_t nr_threads)
 	/* As soon as one handler ends, the next is due. */
 	struct itimerval often = { { 0, 300 }, { 0, 300 } };
 	struct itimerval never = { { 0, 0 }, { 0, 0 } };
-	double end = hard_now() + CASE_SECONDS;
 	pthread_t thread[2];
 	uint64_t seed = 1;
 	unsigned int i;
@@ -112,11 +114,11 @@ static void run_case(size_t nr_threads)
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	for (k = 0; k < nr_threads; k++)
 		CHECK(!pthread_create(&thread[k], NULL, busy, (void *)k));
+	case_end = hard_now() + CASE_SECONDS;
 	signal(SIGALRM, handler);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 	CHECK(!setitimer(ITIMER_REAL, &often, NULL));
-	while (!in_child && hard_again((unsigned int)nr_forks, MIN_FORKS,
-				       NR_FORKS, end))
+	while (!enough && !in_child)
 		work(&seed);
 	CHECK(in_child || !setitimer(ITIMER_REAL, &never, NULL));
 	for (i = 0; i < 300; i++)

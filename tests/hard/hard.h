@@ -138,7 +138,7 @@ static inline double hard_now(void)
 static inline int hard_again(unsigned int done, unsigned int least,
 			     unsigned int most, double end)
 {
-	return done < least || (done < most && hard_now() < end);
+	return done < most && (done < least || hard_now() < end);
 }
 
 /* xorshift64*; the state is not 0. */

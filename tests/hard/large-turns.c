@@ -11,8 +11,8 @@
 #include "hard.h"
 #include <pthread.h>
 
-enum { NR_THREADS = 3, NR_STEPS = 150, NR_FORKS = 60, PAGE = 4096 };
-enum { MIN_STEPS = 50 };
+enum { NR_THREADS = 3, NR_STEPS = 150, MIN_STEPS = 50, NR_FORKS = 60 };
+enum { PAGE = 4096 };
 
 #define TURN_SECONDS	20
 
