@@ -78,13 +78,28 @@ void bins_set_want(struct heap *heap, const struct bin *bin, size_t want)
 	bin_set_want(bin_taker(heap, bin), want);
 }
 
+/* How many objects of its class the bin may want. */
+static size_t bin_most(struct heap *heap, const struct bin *bin)
+{
+	size_t left = BULKY_BYTES;
+
+	if (!class_is_bulky(bin->class))
+		return SHEAF_MAX_OBJECTS;
+	left += bin_extra_bytes(bin);
+	for (unsigned int class = FIRST_BULKY_CLASS; class < NR_SMALL_CLASSES;
+	     class++)
+		left -= bin_extra_bytes(heap_bin(heap, class_bin(class)));
+	return SHEAF_MIN_CAPACITY + left / size_classes[bin->class].size;
+}
+
 bool bins_count_miss(struct heap *heap, const struct bin *bin)
 {
 	struct bin *giver = bin_giver(heap, bin);
 	struct bin *taker = bin_taker(heap, bin);
 
-	if (likely(!bin_want_more(giver)))
+	if (likely(!bin_count_miss(giver)))
 		return false;
+	bin_want_more(giver, bin_most(heap, giver));
 	bin_grow_main(heap, giver);
 	if (taker != giver) {
 		bin_set_want(taker, giver->want);

@@ -6,7 +6,8 @@
  * 2. `given` and `popped` tell how many calls there were since they were last
  *    counted; so that is done before anything but calls changes main.
  * 3. A bin wants more after so many misses: it ran out, or over. Both bins of a
- *    pair want the same.
+ *    pair want the same. Those of bulky objects want so many bytes at most in
+ *    sum; who has not used one for a while wants little of it again.
  */
 #ifndef ZBM_BIN_H
 #define ZBM_BIN_H
@@ -95,6 +96,18 @@ static inline void bin_set_main(struct heap *heap, struct bin *bin,
 	bin_point_main(bin, sheaf, count);
 }
 
+/* What a heap's bins of bulky objects want in sum at most, beyond a smallest
+ * sheaf each: a thread that rests may keep it twice, in main and spare. */
+#define BULKY_BYTES	(512UL << 10)
+
+/* Beyond a smallest sheaf. */
+static inline size_t bin_extra_bytes(const struct bin *bin)
+{
+	size_t want = max((size_t)bin->want, (size_t)SHEAF_MIN_CAPACITY);
+
+	return (want - SHEAF_MIN_CAPACITY) * size_classes[bin->class].size;
+}
+
 /* A sheaf grows when it has run out this often: what a thread caches stays
  * in proportion to what it uses. */
 #define MISSES_TO_GROW	4
@@ -107,16 +120,22 @@ static inline void bin_set_want(struct bin *bin, size_t want)
 	bin->until_more = want < most ? MISSES_TO_GROW - 1 : UINT8_MAX;
 }
 
-/* A miss. True: so many that the bin wants more from now on, as far as it may;
- * that is how many objects its next sheaf is for. */
-static inline bool bin_want_more(struct bin *bin)
+/* A miss. True: so many that the bin is to want more. */
+static inline bool bin_count_miss(struct bin *bin)
 {
 	if (likely(bin->until_more)) {
 		bin->until_more--;
 		return false;
 	}
-	bin_set_want(bin, bin->want * 2U + max(2U, class_group(bin->class)));
 	return true;
+}
+
+/* It does from now on, up to `most`: how many objects its next sheaf is for. */
+static inline void bin_want_more(struct bin *bin, size_t most)
+{
+	size_t more = bin->want * 2U + max(2U, class_group(bin->class));
+
+	bin_set_want(bin, max((size_t)bin->want, min(more, most)));
 }
 
 /* Empty, of the class; `want` is that of the first refill. */

@@ -254,10 +254,11 @@ static void bin_flush_surplus(struct heap *heap, struct bin *bin)
 {
 	struct barn *barn = heap_barn(heap, bin);
 	bool untouched = bins_are_untouched(heap, bin);
+	size_t half = align_down(bin->want / 2U, class_group(bin->class));
 
-	bins_set_want(heap, bin, max(align_down(bin->want / 2U,
-						class_group(bin->class)),
-				     emptied_want(bin, SURPLUS_WANT)));
+	bins_set_want(heap, bin, min((size_t)bin->want,
+				     max(half, emptied_want(bin,
+							    SURPLUS_WANT))));
 	bin_flush_spare(heap, bin);
 	if (untouched)
 		bin_flush_main(heap, bin_giver(heap, bin));
@@ -341,6 +342,8 @@ static bool bin_make_room(struct heap *heap, struct bin *bin)
 	if (giver != bin && bin_main_count(bin) && bin_main(giver) &&
 	    !bin_main_count(giver)) {
 		bin_exchange(heap, bin, giver);
+		if (bin_look_is_due(heap, giver))
+			bin_send_home(heap, giver);
 		return true;
 	}
 	if (!bin_spare_count(bin) && !bin_may_have_spare(heap, bin))
@@ -392,10 +395,15 @@ static void bin_flush_runs(struct heap *heap, struct bin *bin)
 
 static void bin_flush(struct heap *heap, struct bin *bin)
 {
-	if (class_is_small(bin->class))
-		bins_flush(heap, bin);
-	else
+	if (!class_is_small(bin->class)) {
 		bin_flush_runs(heap, bin);
+		return;
+	}
+	bins_flush(heap, bin);
+	/* What it wanted others may want now. */
+	if (class_is_bulky(bin->class))
+		bin_set_want(bin, min((size_t)bin->want,
+				      (size_t)SHEAF_MIN_CAPACITY));
 }
 
 /* Where the stacks stand, as a number. */

@@ -180,6 +180,11 @@ size_t heap_refill_near(const struct heap *heap, struct pcp *pcp, int node,
 	return got;
 }
 
+static size_t alien_most(unsigned int class)
+{
+	return class_is_bulky(class) ? SHEAF_MIN_CAPACITY : ALIEN_MAX;
+}
+
 bool alien_make_room(struct heap *heap, struct bin *bin, uint64_t word)
 {
 	int node = word_node(word);
@@ -193,8 +198,8 @@ bool alien_make_room(struct heap *heap, struct bin *bin, uint64_t word)
 	main = bin_main(bin);
 	if (main) {
 		main->nr = (uint16_t)bin_main_count(bin);
-		bin_want_more(bin);
-		bin->want = min(bin->want, (uint16_t)ALIEN_MAX);
+		if (bin_count_miss(bin))
+			bin_want_more(bin, alien_most(class));
 		if (!barn_put_full(home, heap->number, main, bin->want,
 				   &empty)) {
 			bin_flush_main(heap, bin);

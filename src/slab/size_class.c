@@ -47,15 +47,15 @@ static unsigned int slab_order(size_t size)
  * far as they are whole groups. */
 static unsigned int sheaf_max(size_t size)
 {
-	if (size <= 512)
-		return SHEAF_MAX_OBJECTS;
 	if (size < 2048)
-		return 61;
-	/* The first lines of these lie in two sets of a first-level cache. */
-	if (size == 2048)
+		return SHEAF_MAX_OBJECTS;
+	/* The first lines of these lie in few sets of a first-level cache. */
+	if (size == 2048 || size == 4096 || size == 8192)
 		return 13;
+	if (size < 16384)
+		return 29;
 	/* The bytes that a thread may cache of runs are bounded besides. */
-	return size < 16384 || size > 65536 ? 5 : 13;
+	return size <= 65536 ? 61 : 13;
 }
 
 void size_class_init(void)

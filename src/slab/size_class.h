@@ -16,6 +16,7 @@
 
 #include "base/param.h"
 
+#define FIRST_BULKY_CLASS	16	/* above 512 bytes */
 #define NR_SMALL_CLASSES	47
 #define NR_CLASSES		80
 #define SMALL_MAX		14336UL		/* bytes */
@@ -107,6 +108,13 @@ static inline bool class_is_small(unsigned int class)
 static inline bool class_is_dense(unsigned int class)
 {
 	return size_classes[class].size <= 1024;
+}
+
+/* Small, and yet so large that what a thread keeps is bounded by bytes, in the
+ * sum of these classes (bin.c). */
+static inline bool class_is_bulky(unsigned int class)
+{
+	return class >= FIRST_BULKY_CLASS && class_is_small(class);
 }
 
 /* Objects that one thread takes at a time, a power of two: of those below 128

@@ -200,6 +200,78 @@ static void test_what_is_used_in_turn_becomes_more(void **state)
 	finish();
 }
 
+/* Several stacks of each, again and again. */
+static void work_with(unsigned int class)
+{
+	for (int round = 0; round < 60; round++) {
+		allocate(class, 0, 500);
+		release(0, 500);
+	}
+}
+
+static size_t bulky_bytes(void)
+{
+	size_t sum = 0;
+
+	for (unsigned int class = FIRST_BULKY_CLASS; class < NR_SMALL_CLASSES;
+	     class++)
+		sum += bin_extra_bytes(bin_for(class));
+	return sum;
+}
+
+static void test_one_bulky_class_may_have_large_sheaves(void **state)
+{
+	(void)state;
+	for (unsigned int class = FIRST_BULKY_CLASS; class < NR_SMALL_CLASSES;
+	     class++) {
+		const struct size_class *sc = &size_classes[class];
+		size_t most = SHEAF_MIN_CAPACITY + BULKY_BYTES / sc->size;
+
+		heap_flush();
+		work_with(class);
+		assert_int_equal(bin_for(class)->want,
+				 min(most, (size_t)sc->sheaf_max));
+	}
+	heap_flush();
+	finish();
+}
+
+static void test_all_bulky_classes_share_what_one_may_have(void **state)
+{
+	(void)state;
+	heap_flush();
+	for (unsigned int class = FIRST_BULKY_CLASS; class < NR_SMALL_CLASSES;
+	     class++) {
+		work_with(class);
+		assert_true(bin_for(class)->want >= SHEAF_MIN_CAPACITY);
+	}
+	assert_in_range(bulky_bytes(), BULKY_BYTES - SMALL_MAX, BULKY_BYTES);
+	heap_flush();
+	finish();
+}
+
+static void test_who_has_lain_unused_gives_its_share_away(void **state)
+{
+	unsigned int class = size_class_of(14000), other = size_class_of(10000);
+
+	(void)state;
+	heap_flush();
+	work_with(class);
+	work_with(other);
+	assert_in_range(bin_for(other)->want, SHEAF_MIN_CAPACITY,
+			size_classes[other].sheaf_max - 1);
+	/* Twice: what stands where it stood is seen at the second look. */
+	heap_flush_bins(thread_heap(), false);
+	allocate(other, 0, 1);
+	heap_flush_bins(thread_heap(), false);
+	assert_int_equal(bin_for(class)->want, SHEAF_MIN_CAPACITY);
+	release(0, 1);
+	work_with(other);
+	assert_int_equal(bin_for(other)->want, size_classes[other].sheaf_max);
+	heap_flush();
+	finish();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,6 +286,10 @@ int main(void)
 		cmocka_unit_test(
 			test_a_bin_that_runs_out_again_and_again_wants_more),
 		cmocka_unit_test(test_what_is_used_in_turn_becomes_more),
+		cmocka_unit_test(test_one_bulky_class_may_have_large_sheaves),
+		cmocka_unit_test(
+			test_all_bulky_classes_share_what_one_may_have),
+		cmocka_unit_test(test_who_has_lain_unused_gives_its_share_away),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

@@ -48,6 +48,13 @@ static void test_classes_rise_and_lose_at_most_a_fifth(void **state)
 	}
 }
 
+static void test_bulky_classes_are_above_512_bytes(void **state)
+{
+	(void)state;
+	assert_int_equal(size_classes[FIRST_BULKY_CLASS - 1].size, 512);
+	assert_int_equal(size_classes[NR_SMALL_CLASSES - 1].size, SMALL_MAX);
+}
+
 static void test_the_table_of_small_sizes_agrees(void **state)
 {
 	(void)state;
@@ -152,6 +159,7 @@ int main(void)
 		cmocka_unit_test(
 			test_every_size_has_the_smallest_class_that_holds_it),
 		cmocka_unit_test(test_classes_rise_and_lose_at_most_a_fifth),
+		cmocka_unit_test(test_bulky_classes_are_above_512_bytes),
 		cmocka_unit_test(test_the_table_of_small_sizes_agrees),
 		cmocka_unit_test(test_small_classes_end_below_16_kib),
 		cmocka_unit_test(test_slabs_are_well_filled),
