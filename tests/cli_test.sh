@@ -79,7 +79,7 @@ options_tests()
 	try "$command" options
 	ends_with 0
 	is_quiet
-	for name in verbose=0 summary=0 validate=0 'thp=never|auto|always' \
+	for name in verbose=0 summary=0 validate=0 'thp=never|auto|always|system' \
 		window=0.. decay_ms=0..3600000 cache=0..1G \
 		'numa=off|local|interleave' 'tier=near|far' \
 		node_limit=NODE:SIZE,... stats=; do

@@ -37,9 +37,10 @@ const struct option_entry options_table[] = {
 	{ "validate", OPTION_BOOL, NULL, "0",
 	  "Check every structure at exit (slow).",
 	  FIELD(validate) },
-	{ "thp", OPTION_ENUM, "never|auto|always", "auto",
+	{ "thp", OPTION_ENUM, "never|auto|always|system", "auto",
 	  "Huge pages: never; for small blocks of a heap that has grown and "
-	  "large ones that are written to the end; or wherever they fit.",
+	  "large ones that are written to the end; wherever they fit; or as "
+	  "the system has it.",
 	  FIELD(thp) },
 	{ "window", OPTION_SIZE, NULL, "0",
 	  "Bytes of address space to reserve; 0: what the limits allow.",
@@ -47,7 +48,7 @@ const struct option_entry options_table[] = {
 	{ "decay_ms", OPTION_SIZE, NULL, "500",
 	  "Milliseconds after which idle free memory goes back to the system.",
 	  FIELD(decay_ms), .highest = 3600000 },
-	{ "cache", OPTION_SIZE, NULL, "1M",
+	{ "cache", OPTION_SIZE, NULL, "2M",
 	  "Bytes that a thread may cache of free blocks from 16 KiB up; with 0 "
 	  "nobody caches them.",
 	  FIELD(cache), .highest = 1UL << 30 },

@@ -16,7 +16,7 @@
 
 #include "base/param.h"
 
-enum thp_mode { THP_NEVER, THP_AUTO, THP_ALWAYS };
+enum thp_mode { THP_NEVER, THP_AUTO, THP_ALWAYS, THP_SYSTEM };
 enum numa_mode { NUMA_OFF, NUMA_LOCAL_FIRST, NUMA_INTERLEAVED };
 enum tier_mode { TIER_NEAR, TIER_FAR };
 

@@ -1,5 +1,6 @@
 #include "mm/hotplug.h"
 #include "mm/buddy.h"
+#include "mm/hugepage.h"
 #include "mm/meta.h"
 #include "os/os.h"
 
@@ -70,6 +71,8 @@ static bool section_open(struct zone *zone, uint32_t index)
 static bool pages_commit(const struct zone *zone, size_t pfn, size_t n,
 			 size_t more)
 {
+	if (align_up(pfn, PAGEBLOCK_PAGES) + PAGEBLOCK_PAGES <= pfn + n)
+		hugepages_decide();
 	/* Pages without descriptors for their slabs would be of no use; for
 	 * pages that are refused, descriptors. */
 	return os_commit(pfn_to_address(pfn), n << PAGE_SHIFT) &&

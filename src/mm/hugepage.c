@@ -1,30 +1,31 @@
 #include "mm/hugepage.h"
 #include "base/bitmap.h"
 #include "base/options.h"
+#include "os/limit.h"
 #include "os/os.h"
 
 #define SETTING	"/sys/kernel/mm/transparent_hugepage/enabled"
 
-static bool system_gives_to_who_asks(void)
-{
-	char buf[64];
+/* What there is to do, once the option and the system's setting are known. */
+static enum {
+	UNDECIDED,
+	NOTHING,	/* nobody asks */
+	ASK,		/* who asks has huge pages, others have none as it is */
+	ASK_ALONE,	/* others have to be told that they have none */
+	ALL,		/* all ask */
+	NONE,		/* all have none */
+} policy;		/* atomic */
 
-	return os.page_size == PAGE_SIZE &&
-	       os_read_file(SETTING, buf, sizeof(buf)) > 0 &&
-	       strstr(buf, "[madvise]");
+static int policy_now(void)
+{
+	return __atomic_load_n(&policy, __ATOMIC_RELAXED);
 }
 
 bool hugepages_wanted(void)
 {
-	static enum { UNKNOWN, WANTED, UNWANTED } state;
-	int now = __atomic_load_n(&state, __ATOMIC_RELAXED);
+	int now = policy_now();
 
-	if (unlikely(now == UNKNOWN)) {
-		now = options.thp == THP_AUTO && system_gives_to_who_asks() ?
-		      WANTED : UNWANTED;
-		__atomic_store_n(&state, now, __ATOMIC_RELAXED);
-	}
-	return now == WANTED;
+	return now == ASK || now == ASK_ALONE;
 }
 
 uint64_t hugepages_slow_us = 2000, hugepages_dear_ns = 5000;
@@ -42,19 +43,77 @@ bool hugepages_pay(size_t n)
 
 static uint64_t fault_ns;	/* 0: not measured. Atomic */
 
-bool hugepages_suit_slabs(void)
+static bool touch_is_cheap(void)
 {
 	uint64_t ns = __atomic_load_n(&fault_ns, __ATOMIC_RELAXED);
 
-	return ns && ns < hugepages_dear_ns && hugepages_wanted();
+	return ns && ns < hugepages_dear_ns;
+}
+
+static void learn_fault_ns(void)
+{
+	if (unlikely(!__atomic_load_n(&fault_ns, __ATOMIC_RELAXED)))
+		__atomic_store_n(&fault_ns, max(os_fault_ns(), (uint64_t)1),
+				 __ATOMIC_RELAXED);
+}
+
+bool hugepages_suit_slabs(void)
+{
+	return touch_is_cheap() && hugepages_wanted();
 }
 
 void hugepages_learn(void)
 {
-	if (unlikely(!__atomic_load_n(&fault_ns, __ATOMIC_RELAXED)) &&
-	    hugepages_wanted())
-		__atomic_store_n(&fault_ns, max(os_fault_ns(), (uint64_t)1),
-				 __ATOMIC_RELAXED);
+	if (hugepages_wanted())
+		learn_fault_ns();
+}
+
+static bool memory_is_limited(void)
+{
+	struct limit limit;
+
+	limit_read(&limit);
+	return limit.of_group;
+}
+
+/* thp=auto. */
+static int policy_by_setting(void)
+{
+	char buf[64];
+
+	if (os.page_size != PAGE_SIZE ||
+	    os_read_file(SETTING, buf, sizeof(buf)) <= 0)
+		return NOTHING;
+	if (strstr(buf, "[madvise]"))
+		return ASK;
+	if (!strstr(buf, "[always]"))
+		return NOTHING;
+	learn_fault_ns();
+	return touch_is_cheap() || memory_is_limited() ? ASK_ALONE : NOTHING;
+}
+
+void hugepages_decide(void)
+{
+	static const int by_option[] = {
+		[THP_NEVER] = NONE,
+		[THP_ALWAYS] = ALL,
+		[THP_SYSTEM] = NOTHING,
+	};
+
+	if (likely(policy_now() != UNDECIDED))
+		return;
+	__atomic_store_n(&policy, options.thp == THP_AUTO ?
+			 policy_by_setting() : by_option[options.thp],
+			 __ATOMIC_RELAXED);
+	hugepages_advise(0, vm.nr_pages);
+}
+
+void hugepages_advise(size_t pfn, size_t n)
+{
+	int now = policy_now();
+
+	if (now == ALL || now == NONE || now == ASK_ALONE)
+		os_hugepage(pfn_to_address(pfn), n << PAGE_SHIFT, now == ALL);
 }
 
 bool hugepages_note(uint64_t us)

@@ -13,9 +13,14 @@
  *    of a virtual machine, huge pages are what does, and the next touch waits
  *    for the host: 5 ms instead of 0.25, for small ones 0.8. After such a touch
  *    HUGEPAGES_PAUSE pageblocks do without.
- * 4. Slabs do without where a first touch takes hugepages_dear_ns and more:
+ * 4. Where the system would give them to everybody (setting "always") it is the
+ *    same: all else is told to have none, before it can. Else a heap would hold
+ *    more than its counters know, and reclaim give back less.
+ * 5. Slabs do without where a first touch takes hugepages_dear_ns and more:
  *    a hypervisor keeps page tables of its own there, throws them away when a
- *    process has huge pages beside small ones, and makes each page anew.
+ *    process has huge pages beside small ones, and makes each page anew. There
+ *    "always" is left to the system, for it is the small ones that cost time;
+ *    but in a memory cgroup, which ends who holds too much.
  */
 #ifndef ZBM_HUGEPAGE_H
 #define ZBM_HUGEPAGE_H
@@ -25,7 +30,14 @@
 /* In a zone from which so much is resident a huge page is an eighth at most. */
 #define HUGEPAGES_GROWN	(8 * PAGEBLOCK_PAGES)	/* pages */
 
-/* Asking is of use: by the option, and by the system's setting. */
+/* What is to be done, by the option and the system's setting. Before the first
+ * page is used that could be part of a huge one; by one thread at a time. */
+void hugepages_decide(void);
+
+/* Tells the kernel so of pages whose mapping is new. */
+void hugepages_advise(size_t pfn, size_t n);
+
+/* Asking is of use. Not before that is decided. */
 bool hugepages_wanted(void);
 
 #define HUGEPAGES_PAUSE	32	/* pageblocks: 64 MiB */

@@ -66,14 +66,6 @@ static size_t memmap_window(size_t wanted)
 	return max(align_down(window, PAGEBLOCK_SIZE), WINDOW_MIN_SIZE);
 }
 
-/* `auto` leaves it to the system's setting. */
-void memmap_advise_hugepage(size_t pfn, size_t n)
-{
-	if (options.thp != THP_AUTO)
-		os_hugepage(pfn_to_address(pfn), n << PAGE_SHIFT,
-			    options.thp == THP_ALWAYS);
-}
-
 bool memmap_init(size_t wanted)
 {
 	size_t window = memmap_window(wanted);
@@ -84,7 +76,6 @@ bool memmap_init(size_t wanted)
 		window = max(align_down(window / 2, PAGEBLOCK_SIZE),
 			     WINDOW_MIN_SIZE);
 	}
-	memmap_advise_hugepage(0, vm.nr_pages);
 	return true;
 }
 

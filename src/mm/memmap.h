@@ -41,9 +41,6 @@ bool memmap_init(size_t wanted);
 /* Makes the entries of a section writable; false when refused. */
 bool memmap_online_section(uint32_t index);
 
-/* Tells the kernel what the option thp says of these pages. */
-void memmap_advise_hugepage(size_t pfn, size_t n);
-
 /* Pages of the section; only the window's last one can be short. */
 static inline size_t section_nr_pages(uint32_t index)
 {

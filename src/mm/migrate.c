@@ -56,7 +56,7 @@ bool pages_remap(uint32_t pfn, size_t n)
 	if (!os_remap(pfn_to_address(pfn), n << PAGE_SHIFT))
 		return false;
 	note_remapped(pfn, pfn + n);
-	memmap_advise_hugepage(pfn, n);
+	hugepages_advise(pfn, n);
 	topology_place(pfn_to_address(pfn), n << PAGE_SHIFT, zone->placement,
 		       zone->node);
 	return true;

@@ -84,6 +84,7 @@ static void limit_of_group(struct limit *limit,
 		used -= cache < used ? cache : 0;
 	}
 	limit_narrow(limit, size, used);
+	limit->of_group = true;
 }
 
 /* The lines of /proc/self/cgroup: "0::/path" is of version 2,
@@ -110,7 +111,7 @@ void limit_read(struct limit *limit)
 {
 	int saved_errno = errno;
 
-	*limit = (struct limit){ SIZE_MAX, SIZE_MAX };
+	*limit = (struct limit){ SIZE_MAX, SIZE_MAX, false };
 	limit_of_machine(limit);
 	limit_of_groups(limit);
 	errno = saved_errno;

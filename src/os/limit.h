@@ -16,6 +16,7 @@
 struct limit {
 	size_t size;	/* bytes; SIZE_MAX: none known */
 	size_t left;	/* bytes of it */
+	bool of_group;	/* a cgroup's, not the machine's */
 };
 
 void limit_read(struct limit *limit);

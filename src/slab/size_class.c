@@ -55,7 +55,7 @@ static unsigned int sheaf_max(size_t size)
 	if (size < 16384)
 		return 29;
 	/* The bytes that a thread may cache of runs are bounded besides. */
-	return size <= 65536 ? 61 : 13;
+	return size <= 65536 ? 61 : 29;
 }
 
 void size_class_init(void)

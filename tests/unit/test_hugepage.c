@@ -1,8 +1,8 @@
 /*
  * test_hugepage - who asks for huge pages, and until when.
  *
- * Where the system's setting is not "madvise" nobody asks: the tests then see
- * to that.
+ * Where the system's setting is "never" nobody asks: the tests then see to
+ * that.
  */
 #include "heaps.h"
 
@@ -133,6 +133,50 @@ static void test_pages_ask_until_they_are_purged(void **state)
 			SIZE / PAGEBLOCK_SIZE + 1);
 	assert_int_equal(p[PAGEBLOCK_SIZE], 0);
 	assert_int_equal(p[PAGEBLOCK_SIZE + PAGE_SIZE], 1);
+	mem_free(p);
+	finish();
+}
+
+/* Flags of the mapping that the address lies in, as in smaps; "": unknown. */
+static void mapping_flags(const void *address, char flags[256])
+{
+	FILE *file = fopen("/proc/self/smaps", "r");
+	uintptr_t from = 0, to = 0, at = (uintptr_t)address;
+	char line[256];
+
+	flags[0] = '\0';
+	while (file && !flags[0] && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%lx-%lx ", &from, &to) != 2 &&
+		    at >= from && at < to && !strncmp(line, "VmFlags:", 8))
+			memcpy(flags, line, sizeof(line));
+	if (file)
+		fclose(file);
+}
+
+/* By the system's setting and by what the kernel was told of it. */
+static bool may_be_huge(const void *address)
+{
+	char flags[256], setting[64];
+
+	mapping_flags(address, flags);
+	if (!flags[0] || os_read_file("/sys/kernel/mm/transparent_hugepage/"
+				      "enabled", setting, sizeof(setting)) < 0)
+		skip();
+	if (strstr(setting, "[always]"))
+		return !strstr(flags, " nh");
+	return strstr(setting, "[madvise]") && strstr(flags, " hg");
+}
+
+/* Whatever the system gives to who does not ask. */
+static void test_who_does_not_ask_gets_none(void **state)
+{
+	char *p = mem_malloc(SIZE);
+
+	(void)state;
+	hugepages_drop(address_to_pfn(p), SIZE >> PAGE_SHIFT);
+	assert_false(may_be_huge(p + PAGEBLOCK_SIZE));
+	hugepages_ask(address_to_pfn(p), SIZE >> PAGE_SHIFT);
+	assert_int_equal(may_be_huge(p + PAGEBLOCK_SIZE), hugepages_wanted());
 	mem_free(p);
 	finish();
 }
@@ -300,6 +344,7 @@ int main(void)
 		cmocka_unit_test(test_slabs_of_a_heap_that_has_grown_ask),
 		cmocka_unit_test(test_slabs_of_large_objects_do_not_ask),
 		cmocka_unit_test(test_pages_ask_until_they_are_purged),
+		cmocka_unit_test(test_who_does_not_ask_gets_none),
 		cmocka_unit_test(
 			test_a_huge_page_is_split_when_a_part_is_purged),
 		cmocka_unit_test(test_large_blocks_that_are_written_ask),

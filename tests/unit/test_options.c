@@ -18,7 +18,7 @@ static void assert_default(const struct options *opts)
 	assert_int_equal(opts->thp, THP_AUTO);
 	assert_int_equal(opts->window, 0);
 	assert_int_equal(opts->decay_ms, 500);
-	assert_int_equal(opts->cache, 1 << 20);
+	assert_int_equal(opts->cache, 2 << 20);
 	assert_int_equal(opts->numa, NUMA_LOCAL_FIRST);
 	assert_int_equal(opts->tier, TIER_NEAR);
 	assert_string_equal(opts->node_limit, "");
@@ -87,8 +87,8 @@ static void test_the_later_setting_wins(void **state)
 
 	(void)state;
 	options_set_defaults(&opts);
-	parse(&opts, "thp=never,verbose,thp=always,verbose=0");
-	assert_int_equal(opts.thp, THP_ALWAYS);
+	parse(&opts, "thp=never,verbose,thp=system,verbose=0");
+	assert_int_equal(opts.thp, THP_SYSTEM);
 	assert_false(opts.verbose);
 }
 
@@ -228,7 +228,7 @@ static void test_enums_take_whole_words_only(void **state)
 	(void)state;
 	parse(&opts, "thp=alway");
 	assert_string_equal(printed, "zbmalloc: TEST: 'thp=alway' ignored: "
-				     "write thp=never|auto|always\n");
+				     "write thp=never|auto|always|system\n");
 	parse(&opts, "thp=never|auto");
 	assert_non_null(strstr(printed, "'thp=never|auto' ignored"));
 	parse(&opts, "thp=");
@@ -329,7 +329,7 @@ static void test_reports_are_short_and_printable(void **state)
 static void test_values_are_described_in_few_words(void **state)
 {
 	static const char *const expected[][2] = {
-		{ "verbose", "0|1" }, { "thp", "never|auto|always" },
+		{ "verbose", "0|1" }, { "thp", "never|auto|always|system" },
 		{ "decay_ms", "0..3600000" },
 		{ "cache", "0..1G" }, { "stats", "TEXT" },
 		{ "numa", "off|local|interleave" }, { "tier", "near|far" },

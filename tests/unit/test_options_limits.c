@@ -31,7 +31,7 @@ static void test_a_comma_before_a_digit_is_part_of_the_value(void **state)
 	/* So a value and its neighbour are wrong together. */
 	parse(&opts, "thp=always,1,verbose=0");
 	assert_string_equal(printed, "zbmalloc: TEST: 'thp=always,1' ignored: "
-				     "write thp=never|auto|always\n");
+				     "write thp=never|auto|always|system\n");
 	assert_int_equal(opts.thp, THP_NEVER);
 	assert_false(opts.verbose);
 	/* Two commas, or a space, end it. */
