@@ -1,7 +1,7 @@
 /*
  * caches - threads at different last-level caches of a node keep apart.
  *
- *	apart	threads at one cache take objects of the same pages, threads at
+ *	apart	threads at one cache take objects of the same slabs, threads at
  *		two do not; one that moves to the other cache belongs there
  *	reuse	what was freed at one cache serves the other before new pages do
  *
@@ -10,9 +10,9 @@
 #include "numa.h"
 
 enum {
-	SIZE = 2304,		/* bytes of an object: threads do not have slabs
-				 * of their own, and take 5 at a time: the page
-				 * of the last is shared */
+	SIZE = 2048,		/* bytes of an object: threads do not have slabs
+				 * of their own, and take 13 of 32 at a time */
+	SLAB = 64 << 10,	/* bytes, and aligned to that */
 	ROUNDS = 250,
 	IN_ROUND = 16,		/* objects */
 	SETTLE = 4000,		/* objects until one that moved has settled */
@@ -94,13 +94,19 @@ static void *get_object(struct pages *pages)
 	return p;
 }
 
+static uintptr_t slab_at(const struct pages *pages, size_t i)
+{
+	return (uintptr_t)pages->addr[i] / SLAB;
+}
+
+/* Pages of a in slabs that b has objects of, too. */
 static size_t nr_common(const struct pages *a, const struct pages *b)
 {
 	size_t i = 0, k = 0, n = 0;
 
 	while (i < a->n && k < b->n) {
-		n += a->addr[i] == b->addr[k];
-		if (a->addr[i] <= b->addr[k])
+		n += slab_at(a, i) == slab_at(b, k);
+		if (slab_at(a, i) <= slab_at(b, k))
 			i++;
 		else
 			k++;
@@ -151,8 +157,8 @@ static void apart(void)
 
 		near = nr_common(mine, &worker[half].pages[half]);
 		far = nr_common(mine, &worker[!half].pages[half]);
-		hard_say("apart: of %zu pages %zu were shared at the cache, "
-			 "%zu with the other\n", mine->n, near, far);
+		hard_say("apart: of %zu pages %zu were in slabs shared at "
+			 "the cache, %zu with the other\n", mine->n, near, far);
 		CHECK_OP(near * 10, >=, mine->n);
 		/* Two threads that make slabs at once leave one to take. */
 		CHECK_OP(far * 20, <=, mine->n);
