@@ -30,6 +30,7 @@
  * the model (docs/DESIGN.md) 125 hold 2.4 times the memory, and are a tenth
  * faster. */
 #define ALIEN_MAX	32
+#define ALIEN_MAX_SIZE	2048UL	/* bytes; of larger ones a smallest sheaf */
 
 int heap_here(void)
 {
@@ -182,7 +183,8 @@ size_t heap_refill_near(const struct heap *heap, struct pcp *pcp, int node,
 
 static size_t alien_most(unsigned int class)
 {
-	return class_is_bulky(class) ? SHEAF_MIN_CAPACITY : ALIEN_MAX;
+	return size_classes[class].size <= ALIEN_MAX_SIZE ? ALIEN_MAX :
+							    SHEAF_MIN_CAPACITY;
 }
 
 bool alien_make_room(struct heap *heap, struct bin *bin, uint64_t word)
