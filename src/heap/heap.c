@@ -109,6 +109,14 @@ static inline void bin_make_freed_main(struct heap *heap, struct bin *bin)
 		bin_swap(heap, bin);
 }
 
+/* The same with a look at whose objects they are, when that is due. */
+static inline void bin_reuse_freed(struct heap *heap, struct bin *bin)
+{
+	bin_make_freed_main(heap, bin);
+	if (bin_look_is_due(heap, bin))
+		bin_send_home(heap, bin);
+}
+
 /* Main is empty: what was freed takes its place. False: nothing was. */
 static bool bin_take_freed(struct heap *heap, struct bin *bin)
 {
@@ -116,9 +124,7 @@ static bool bin_take_freed(struct heap *heap, struct bin *bin)
 
 	if (!bin_nr_freed(heap, bin))
 		return false;
-	bin_make_freed_main(heap, bin);
-	if (bin_look_is_due(heap, bin))
-		bin_send_home(heap, bin);
+	bin_reuse_freed(heap, bin);
 	if (bins_count_miss(heap, bin) && class_is_paired(bin->class))
 		bin_widen(heap, bin, before);
 	return true;
@@ -341,9 +347,7 @@ static bool bin_make_room(struct heap *heap, struct bin *bin)
 
 	if (giver != bin && bin_main_count(bin) && bin_main(giver) &&
 	    !bin_main_count(giver)) {
-		bin_exchange(heap, bin, giver);
-		if (bin_look_is_due(heap, giver))
-			bin_send_home(heap, giver);
+		bin_reuse_freed(heap, giver);
 		return true;
 	}
 	if (!bin_spare_count(bin) && !bin_may_have_spare(heap, bin))
