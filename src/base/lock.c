@@ -9,13 +9,22 @@
 /* A holder does bounded work: look this often before sleeping. */
 #define LOCK_SPINS	100
 
-/* Before fork leaves a lock to its holder. By the clock: on a busy machine
- * one yield takes as long. */
-#define LOCK_FORK_NS	2000000	/* 2 ms */
+/* Before fork leaves a lock to a holder that is not known to wait for what this
+ * thread holds: most likely it only waits for a CPU. */
+#define LOCK_FORK_NS	1000000000	/* 1 s */
 
 /* Who was woken may be in a signal handler, which waits for another lock or
  * never returns: the others look for themselves after a while. */
 #define LOCK_WAIT_NS	10000000	/* 10 ms */
+
+/* Who waits for which lock, for a thread that forks meanwhile. Nothing is known
+ * of more than so many at once. */
+#define NR_WAITS	256
+
+static struct wait {
+	uintptr_t who;		/* lock_self(); 0: nobody */
+	struct lock *lock;	/* NULL: not yet told */
+} waits[NR_WAITS];
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 	      "futexes have 32 bits: the lower half comes first");
@@ -58,6 +67,33 @@ static void lock_sleep(struct lock *lock)
 	__atomic_store_n(&lock->woken, false, __ATOMIC_SEQ_CST);
 }
 
+/* NULL: there is no room to say so. */
+static struct wait *wait_begin(struct lock *lock)
+{
+	for (struct wait *wait = waits; wait < waits + NR_WAITS; wait++) {
+		uintptr_t nobody = 0;
+
+		if (__atomic_load_n(&wait->who, __ATOMIC_RELAXED) ||
+		    !__atomic_compare_exchange_n(&wait->who, &nobody,
+						 lock_self(), false,
+						 __ATOMIC_ACQUIRE,
+						 __ATOMIC_RELAXED))
+			continue;
+		__atomic_store_n(&wait->lock, lock, __ATOMIC_RELEASE);
+		return wait;
+	}
+	return NULL;
+}
+
+static void wait_end(struct wait *wait)
+{
+	if (!wait)
+		return;
+	__atomic_store_n(&wait->lock, NULL, __ATOMIC_RELAXED);
+	/* Pairs with the acquire in wait_begin. */
+	__atomic_store_n(&wait->who, 0, __ATOMIC_RELEASE);
+}
+
 /* A handler that interrupted the wait may have forked: in the child nobody
  * waits. */
 static void lock_stop_waiting(struct lock *lock)
@@ -74,6 +110,7 @@ static void lock_stop_waiting(struct lock *lock)
  * seen itself when the first look is over. */
 static void lock_wait_for(struct lock *lock)
 {
+	struct wait *wait = wait_begin(lock);
 	int saved_errno = errno;
 
 	__atomic_fetch_add(&lock->waiters, 1, __ATOMIC_SEQ_CST);
@@ -81,11 +118,13 @@ static void lock_wait_for(struct lock *lock)
 	     mine = lock_try_unordered(lock))
 		lock_sleep(lock);
 	lock_stop_waiting(lock);
+	wait_end(wait);
 	errno = saved_errno;
 }
 
 void lock_wait(struct lock *lock)
 {
+	struct wait *wait = wait_begin(lock);
 	int saved_errno = errno;
 
 	__atomic_fetch_add(&lock->waiters, 1, __ATOMIC_SEQ_CST);
@@ -97,6 +136,7 @@ void lock_wait(struct lock *lock)
 	if (!lock_is_taken(lock) &&
 	    __atomic_load_n(&lock->waiters, __ATOMIC_RELAXED))
 		lock_wake(lock);
+	wait_end(wait);
 	errno = saved_errno;
 }
 
@@ -145,6 +185,49 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+static uintptr_t lock_holder(const struct lock *lock)
+{
+	return __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
+}
+
+/* The lock that the thread waits for, if this tells. */
+static struct lock *wait_lock(const struct wait *wait, uintptr_t who)
+{
+	/* Pairs with the release in wait_begin. */
+	struct lock *lock = __atomic_load_n(&wait->lock, __ATOMIC_ACQUIRE);
+
+	return __atomic_load_n(&wait->who, __ATOMIC_RELAXED) == who ? lock :
+								      NULL;
+}
+
+/*
+ * The thread cannot go on before this one does: it waits for a lock of this
+ * one's, or of one that cannot, either. What was read is true if it still is
+ * when that is known of the holder, for then the lock stays where it is, and
+ * who waits for it waits on. Each waits for a rank above those that it holds.
+ */
+static bool waits_for_me(uintptr_t who, unsigned int ranks)
+{
+	for (const struct wait *wait = waits; wait < waits + NR_WAITS; wait++) {
+		struct lock *lock = wait_lock(wait, who);
+		uintptr_t holder = lock ? lock_holder(lock) : 0;
+
+		if (holder && (holder == lock_self() ||
+			       (ranks && waits_for_me(holder, ranks - 1))) &&
+		    wait_lock(wait, who) == lock && lock_holder(lock) == holder)
+			return true;
+	}
+	return false;
+}
+
+static bool lock_is_stuck(const struct lock *lock)
+{
+	uintptr_t holder = lock_holder(lock);
+
+	return holder && waits_for_me(holder, LOCK_META) &&
+	       lock_holder(lock) == holder;
+}
+
 bool lock_fork_try(struct lock *lock)
 {
 	uint64_t end = 0;
@@ -155,11 +238,19 @@ bool lock_fork_try(struct lock *lock)
 			break;
 		}
 		end = end ? end : now_ns() + LOCK_FORK_NS;
-		if (now_ns() > end)
+		if (lock_is_stuck(lock) || now_ns() > end)
 			break;
 		lock_yield();
 	}
 	return true;
+}
+
+void lock_fork_forget(void)
+{
+	for (struct wait *wait = waits; wait < waits + NR_WAITS; wait++)
+		if (__atomic_load_n(&wait->who, __ATOMIC_RELAXED) !=
+		    lock_self())
+			wait_end(wait);
 }
 
 bool lock_fork_parent(struct lock *lock)

@@ -13,7 +13,8 @@
  *    were that not long enough, it wakes by itself.
  * 4. One sleeper at a time is woken. While it has not looked at the lock, who
  *    releases it again wakes nobody else.
- * 5. Nothing here allocates, and errno is left alone.
+ * 5. Who waits says for what, to threads that fork (lock_fork_try).
+ * 6. Nothing here allocates, and errno is left alone.
  */
 #ifndef ZBM_LOCK_H
 #define ZBM_LOCK_H
@@ -135,11 +136,12 @@ static inline void lock_release(struct lock *lock)
  * may fork, too: what its own thread holds is left alone; and since others
  * may wait for that, holding what fork needs, it must not wait for ever.
  *
- * lock_fork_not_mine says so. lock_fork_take waits for the lock;
- * lock_fork_try leaves it to its holder after some milliseconds. The last two
- * release what was taken; in the child no thread waits any more, and what a
- * lost thread held is free. A room applies one of them to all its locks, up
- * to the first that says false, which only lock_fork_not_mine does.
+ * lock_fork_not_mine says so. lock_fork_take waits for the lock; so does
+ * lock_fork_try, unless the holder waits for what this thread holds: then it
+ * is left to it. Who only waits for a CPU is in the midst of something. The
+ * last two release what was taken; in the child no thread waits any more, and
+ * what a lost thread held is free. A room applies one of them to all its
+ * locks, up to the first that says false, which only lock_fork_not_mine does.
  */
 typedef bool lock_fork_fn(struct lock *lock);
 
@@ -148,5 +150,8 @@ bool lock_fork_take(struct lock *lock);
 bool lock_fork_try(struct lock *lock);
 bool lock_fork_parent(struct lock *lock);
 bool lock_fork_child(struct lock *lock);
+
+/* In the child: that other threads wait is no longer known. */
+void lock_fork_forget(void);
 
 #endif

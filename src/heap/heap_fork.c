@@ -6,7 +6,8 @@
  * 2. A handler that interrupted the allocator may fork while others wait for
  *    what its own thread holds; what they hold meanwhile is not to be had.
  *    They wait at places where that is whole (before they take a zone's
- *    lock, or metadata's): it is left to them, and free in the child.
+ *    lock, or metadata's): it is left to them, and free in the child. Those
+ *    that only wait for a CPU are waited for, which lock.c tells apart.
  * 3. Bins have no lock. In the child the other threads' heaps are orphans;
  *    what lay in their stacks is lost. Fork copies the page of a bin and that
  *    of its stack at different times, so a slot may name an object that went
@@ -77,6 +78,7 @@ void heap_fork_child(void)
 		heap->owner = 0;
 		registry.nr_idle++;
 	}
+	lock_fork_forget();
 	fork_release_all(lock_fork_child);
 }
 

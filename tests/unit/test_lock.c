@@ -1,23 +1,16 @@
 /*
- * test_lock - one holder at a time, who it is, in which order, over fork.
+ * test_lock - one holder at a time, who it is, in which order.
  */
+#include "holder.h"
 #include "world.h"
 
-#include "base/lock.h"
-
-#include <pthread.h>
-#include <sched.h>
 #include <setjmp.h>
 
 #include <cmocka.h>
 
 #define ROUNDS	20000
 
-static struct lock lock = LOCK_INITIALIZER(LOCK_META);
-static struct lock low = LOCK_INITIALIZER(LOCK_BARN);
-static struct lock high = LOCK_INITIALIZER(LOCK_ZONE);
 static size_t counter;
-static bool held, release;
 
 static void test_a_lock_has_an_owner_while_it_is_held(void **state)
 {
@@ -29,33 +22,6 @@ static void test_a_lock_has_an_owner_while_it_is_held(void **state)
 	lock_release(&lock);
 	assert_false(lock_is_mine(&lock));
 	assert_int_equal(lock.word, 0);
-}
-
-static void *holder(void *arg)
-{
-	lock_acquire(&lock);
-	__atomic_store_n(&held, true, __ATOMIC_RELEASE);
-	while (!__atomic_load_n(&release, __ATOMIC_ACQUIRE))
-		sched_yield();
-	lock_release(&lock);
-	return arg;
-}
-
-static pthread_t start_holder(void)
-{
-	pthread_t thread;
-
-	held = release = false;
-	CHECK(pthread_create(&thread, NULL, holder, NULL) == 0);
-	while (!__atomic_load_n(&held, __ATOMIC_ACQUIRE))
-		sched_yield();
-	return thread;
-}
-
-static void end_holder(pthread_t thread)
-{
-	__atomic_store_n(&release, true, __ATOMIC_RELEASE);
-	CHECK(pthread_join(thread, NULL) == 0);
 }
 
 static void test_who_tries_does_not_wait(void **state)
@@ -94,15 +60,6 @@ static void test_threads_exclude_each_other(void **state)
 		CHECK(pthread_join(thread[i], NULL) == 0);
 	assert_int_equal(counter, ROUNDS * array_size(thread));
 	assert_int_equal(lock.word, 0);
-}
-
-/* The holder ends only after the waiter went to sleep. */
-static void *late_release(void *arg)
-{
-	while (!__atomic_load_n(&lock.waiters, __ATOMIC_RELAXED))
-		sched_yield();
-	__atomic_store_n(&release, true, __ATOMIC_RELEASE);
-	return arg;
 }
 
 static void test_who_waits_sleeps_and_is_woken(void **state)
@@ -248,100 +205,6 @@ static void test_debug_builds_find_wrong_orders(void **state)
 	assert_true(child_dies(not_the_owner, "lock_is_mine"));
 }
 
-static void test_fork_takes_and_gives_back(void **state)
-{
-	static lock_fork_fn *const takes[] = { lock_fork_take,
-					       lock_fork_try };
-
-	(void)state;
-	for (size_t i = 0; i < array_size(takes); i++) {
-		assert_true(lock_fork_not_mine(&lock));
-		assert_true(takes[i](&lock));
-		assert_true(lock_is_mine(&lock));
-		assert_false(lock_fork_not_mine(&lock));
-		assert_true(lock_fork_parent(&lock));
-		assert_int_equal(lock.word, 0);
-		/* Nothing to give back. */
-		assert_true(lock_fork_parent(&lock));
-		assert_int_equal(lock.word, 0);
-	}
-}
-
-static void test_fork_leaves_what_its_own_thread_holds(void **state)
-{
-	(void)state;
-	lock_acquire(&lock);
-	assert_false(lock_fork_not_mine(&lock));
-	assert_true(lock_fork_try(&lock));
-	assert_true(lock_fork_parent(&lock));
-	assert_true(lock_is_mine(&lock));
-	assert_true(lock_fork_try(&lock));
-	assert_true(lock_fork_child(&lock));
-	assert_true(lock_is_mine(&lock));
-	lock_release(&lock);
-	assert_int_equal(lock.word, 0);
-}
-
-static void test_fork_that_interrupted_does_not_wait_for_ever(void **state)
-{
-	pthread_t thread = start_holder();
-
-	(void)state;
-	assert_true(lock_fork_not_mine(&lock));
-	assert_true(lock_fork_try(&lock));
-	assert_false(lock_is_mine(&lock));
-	assert_true(lock_fork_parent(&lock));
-	assert_int_not_equal(lock.word, 0);
-	end_holder(thread);
-	assert_int_equal(lock.word, 0);
-}
-
-static void test_fork_waits_for_the_holder(void **state)
-{
-	pthread_t thread = start_holder(), other;
-
-	(void)state;
-	CHECK(pthread_create(&other, NULL, late_release, NULL) == 0);
-	assert_true(lock_fork_take(&lock));
-	assert_true(lock_is_mine(&lock));
-	CHECK(pthread_join(other, NULL) == 0);
-	end_holder(thread);
-	assert_true(lock_fork_parent(&lock));
-	assert_int_equal(lock.word, 0);
-}
-
-static void test_the_child_has_no_waiters(void **state)
-{
-	(void)state;
-	assert_true(lock_fork_take(&lock));
-	lock.waiters = 3;
-	lock.woken = true;
-	assert_true(lock_fork_child(&lock));
-	assert_int_equal(lock.waiters, 0);
-	assert_false(lock.woken);
-	assert_int_equal(lock.word, 0);
-	assert_int_equal(lock.forked, 0);
-}
-
-static void frees_what_was_lost(void)
-{
-	CHECK(lock.word && !lock_is_mine(&lock));
-	CHECK(lock_fork_child(&lock));
-	CHECK(lock.word == 0);
-	lock_acquire(&lock);
-	lock_release(&lock);
-}
-
-static void test_what_a_lost_thread_held_is_free_in_the_child(void **state)
-{
-	pthread_t thread = start_holder();
-	bool ok = child_succeeds(frees_what_was_lost);
-
-	(void)state;
-	end_holder(thread);
-	assert_true(ok);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -358,14 +221,6 @@ int main(void)
 		cmocka_unit_test(test_waiting_for_a_free_lock_returns_at_once),
 		cmocka_unit_test(test_locks_of_rising_rank_nest),
 		cmocka_unit_test(test_debug_builds_find_wrong_orders),
-		cmocka_unit_test(test_fork_takes_and_gives_back),
-		cmocka_unit_test(test_fork_leaves_what_its_own_thread_holds),
-		cmocka_unit_test(
-			test_fork_that_interrupted_does_not_wait_for_ever),
-		cmocka_unit_test(test_fork_waits_for_the_holder),
-		cmocka_unit_test(test_the_child_has_no_waiters),
-		cmocka_unit_test(
-			test_what_a_lost_thread_held_is_free_in_the_child),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
