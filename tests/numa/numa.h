@@ -340,17 +340,12 @@ static inline void pages_sort(void **a, size_t n)
 	}
 }
 
-/* Looks where they are; a page that was added twice counts once. */
-static inline void pages_locate(struct pages *pages)
+/* Of each of them once. */
+static inline void pages_look(struct pages *pages)
 {
 	static __thread int status[4096];
-	size_t i, k, part, unique = 0;
+	size_t i, k, part;
 
-	pages_sort(pages->addr, pages->n);
-	for (i = 0; i < pages->n; i++)
-		if (!unique || pages->addr[i] != pages->addr[unique - 1])
-			pages->addr[unique++] = pages->addr[i];
-	pages->n = unique;
 	pages->absent = 0;
 	memset(pages->on, 0, sizeof(pages->on));
 	for (i = 0; i < pages->n; i += part) {
@@ -365,6 +360,25 @@ static inline void pages_locate(struct pages *pages)
 			else
 				pages->on[status[k]]++;
 		}
+	}
+}
+
+/* Looks where they are; a page that was added twice counts once. One that the
+ * kernel moves, to have free memory in a row, is nowhere for the moment. */
+static inline void pages_locate(struct pages *pages)
+{
+	size_t i, unique = 0;
+	int tries;
+
+	pages_sort(pages->addr, pages->n);
+	for (i = 0; i < pages->n; i++)
+		if (!unique || pages->addr[i] != pages->addr[unique - 1])
+			pages->addr[unique++] = pages->addr[i];
+	pages->n = unique;
+	pages_look(pages);
+	for (tries = 0; pages->absent && tries < 20; tries++) {
+		usleep(50000);
+		pages_look(pages);
 	}
 	CHECK_EQ(pages->absent, 0);
 }
