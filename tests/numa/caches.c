@@ -206,7 +206,7 @@ static void reuse(void)
 	CHECK_EQ(pthread_join(thread, NULL), 0);
 	start_at(1, &thread, take, NULL);
 	CHECK_EQ(pthread_join(thread, NULL), 0);
-	common = nr_common(&first, &second);
+	common = nr_common(&second, &first);
 	hard_say("reuse: %zu of %zu pages had been the other cache's\n",
 		 common, second.n);
 	CHECK_OP(common * 10, >=, second.n * 9);
