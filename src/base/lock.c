@@ -247,10 +247,13 @@ bool lock_fork_try(struct lock *lock)
 
 void lock_fork_forget(void)
 {
-	for (struct wait *wait = waits; wait < waits + NR_WAITS; wait++)
-		if (__atomic_load_n(&wait->who, __ATOMIC_RELAXED) !=
-		    lock_self())
+	for (struct wait *wait = waits; wait < waits + NR_WAITS; wait++) {
+		uintptr_t who = __atomic_load_n(&wait->who, __ATOMIC_RELAXED);
+
+		/* What nobody used is not written to. */
+		if (who && who != lock_self())
 			wait_end(wait);
+	}
 }
 
 bool lock_fork_parent(struct lock *lock)
