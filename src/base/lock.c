@@ -57,7 +57,7 @@ static bool lock_spin(struct lock *lock)
 static void lock_sleep(struct lock *lock)
 {
 	const struct timespec timeout = { .tv_nsec = LOCK_WAIT_NS };
-	uintptr_t word = __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
+	uintptr_t word = lock_holder(lock);
 
 	if (!word)
 		return;
@@ -68,7 +68,7 @@ static void lock_sleep(struct lock *lock)
 }
 
 /* NULL: there is no room to say so. */
-static struct wait *wait_begin(struct lock *lock)
+static struct wait *wait_tell(struct lock *lock)
 {
 	for (struct wait *wait = waits; wait < waits + NR_WAITS; wait++) {
 		uintptr_t nobody = 0;
@@ -85,18 +85,24 @@ static struct wait *wait_begin(struct lock *lock)
 	return NULL;
 }
 
-static void wait_end(struct wait *wait)
+static void wait_forget(struct wait *wait)
 {
-	if (!wait)
-		return;
 	__atomic_store_n(&wait->lock, NULL, __ATOMIC_RELAXED);
-	/* Pairs with the acquire in wait_begin. */
+	/* Pairs with the acquire in wait_tell. */
 	__atomic_store_n(&wait->who, 0, __ATOMIC_RELEASE);
+}
+
+static struct wait *lock_start_waiting(struct lock *lock)
+{
+	struct wait *wait = wait_tell(lock);
+
+	__atomic_fetch_add(&lock->waiters, 1, __ATOMIC_SEQ_CST);
+	return wait;
 }
 
 /* A handler that interrupted the wait may have forked: in the child nobody
  * waits. */
-static void lock_stop_waiting(struct lock *lock)
+static void lock_stop_waiting(struct lock *lock, struct wait *wait)
 {
 	uint32_t n = __atomic_load_n(&lock->waiters, __ATOMIC_RELAXED);
 
@@ -104,39 +110,37 @@ static void lock_stop_waiting(struct lock *lock)
 						 false, __ATOMIC_RELAXED,
 						 __ATOMIC_RELAXED))
 		;
+	if (wait)
+		wait_forget(wait);
 }
 
 /* Until it is mine. A release that did not see the waiter has long come to be
  * seen itself when the first look is over. */
 static void lock_wait_for(struct lock *lock)
 {
-	struct wait *wait = wait_begin(lock);
+	struct wait *wait = lock_start_waiting(lock);
 	int saved_errno = errno;
 
-	__atomic_fetch_add(&lock->waiters, 1, __ATOMIC_SEQ_CST);
 	for (bool mine = lock_spin(lock); !mine;
 	     mine = lock_try_unordered(lock))
 		lock_sleep(lock);
-	lock_stop_waiting(lock);
-	wait_end(wait);
+	lock_stop_waiting(lock, wait);
 	errno = saved_errno;
 }
 
 void lock_wait(struct lock *lock)
 {
-	struct wait *wait = wait_begin(lock);
+	struct wait *wait = lock_start_waiting(lock);
 	int saved_errno = errno;
 
-	__atomic_fetch_add(&lock->waiters, 1, __ATOMIC_SEQ_CST);
 	for (int i = 0; i < LOCK_SPINS && lock_is_taken(lock); i++)
 		lock_relax();
 	lock_sleep(lock);
-	lock_stop_waiting(lock);
+	lock_stop_waiting(lock, wait);
 	/* One is woken, and does not take the lock: the next. */
 	if (!lock_is_taken(lock) &&
 	    __atomic_load_n(&lock->waiters, __ATOMIC_RELAXED))
 		lock_wake(lock);
-	wait_end(wait);
 	errno = saved_errno;
 }
 
@@ -185,15 +189,10 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static uintptr_t lock_holder(const struct lock *lock)
-{
-	return __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
-}
-
 /* The lock that the thread waits for, if this tells. */
 static struct lock *wait_lock(const struct wait *wait, uintptr_t who)
 {
-	/* Pairs with the release in wait_begin. */
+	/* Pairs with the release in wait_tell. */
 	struct lock *lock = __atomic_load_n(&wait->lock, __ATOMIC_ACQUIRE);
 
 	return __atomic_load_n(&wait->who, __ATOMIC_RELAXED) == who ? lock :
@@ -252,7 +251,7 @@ void lock_fork_forget(void)
 
 		/* What nobody used is not written to. */
 		if (who && who != lock_self())
-			wait_end(wait);
+			wait_forget(wait);
 	}
 }
 

@@ -68,15 +68,21 @@ void lock_debug_order(const struct lock *lock);
 void lock_debug_acquire(struct lock *lock);
 void lock_debug_release(struct lock *lock);
 
+/* Whose it is, 0 when free: a hint, but of the caller. */
+static inline uintptr_t lock_holder(const struct lock *lock)
+{
+	return __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
+}
+
 static inline bool lock_is_mine(const struct lock *lock)
 {
-	return __atomic_load_n(&lock->word, __ATOMIC_RELAXED) == lock_self();
+	return lock_holder(lock) == lock_self();
 }
 
 /* A hint. */
 static inline bool lock_is_taken(const struct lock *lock)
 {
-	return __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
+	return lock_holder(lock);
 }
 
 static inline void lock_assert_held(const struct lock *lock)

@@ -6,7 +6,6 @@
 #include "world.h"
 
 #include <setjmp.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -69,18 +68,24 @@ static void *release_after_a_while(void *arg)
 	return arg;
 }
 
-static void test_fork_that_interrupted_waits_for_who_goes_on(void **state)
+/* Until the holder, whom a thread of this function ends, has let go. */
+static void check_fork_waits(lock_fork_fn *take, void *(*end)(void *))
 {
 	pthread_t thread = start_holder(), other;
 
-	(void)state;
-	CHECK(pthread_create(&other, NULL, release_after_a_while, NULL) == 0);
-	assert_true(lock_fork_try(&lock));
+	CHECK(pthread_create(&other, NULL, end, NULL) == 0);
+	assert_true(take(&lock));
 	assert_true(lock_is_mine(&lock));
 	CHECK(pthread_join(other, NULL) == 0);
 	end_holder(thread);
 	assert_true(lock_fork_parent(&lock));
 	assert_int_equal(lock.word, 0);
+}
+
+static void test_fork_that_interrupted_waits_for_who_goes_on(void **state)
+{
+	(void)state;
+	check_fork_waits(lock_fork_try, release_after_a_while);
 }
 
 /* Holds one lock and waits for the other. */
@@ -111,14 +116,6 @@ static pthread_t start_nesting(struct nesting *nesting)
 	return thread;
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* At once: else it would be left after a second in any case. */
 static void test_fork_leaves_who_waits_for_its_own_thread(void **state)
 {
@@ -130,12 +127,12 @@ static void test_fork_leaves_who_waits_for_its_own_thread(void **state)
 	lock_acquire(&lock);
 	thread[0] = start_nesting(&near);
 	thread[1] = start_nesting(&far);
-	start = now_ms();
+	start = os_now_ms();
 	assert_true(lock_fork_try(&low));
 	assert_true(lock_fork_try(&high));
 	assert_false(lock_is_mine(&low));
 	assert_false(lock_is_mine(&high));
-	assert_true(now_ms() - start < 800);
+	assert_true(os_now_ms() - start < 800);
 	lock_release(&lock);
 	for (size_t i = 0; i < array_size(thread); i++)
 		CHECK(pthread_join(thread[i], NULL) == 0);
@@ -164,14 +161,14 @@ static void test_fork_waits_for_who_waits_for_others(void **state)
 /* Of the thread that was lost it is not known any more what it waited for. */
 static void forgets_who_waited(void)
 {
-	uint64_t start = now_ms();
+	uint64_t start = os_now_ms();
 
 	CHECK(lock_fork_try(&low));
-	CHECK(!lock_is_mine(&low) && now_ms() - start < 800);
+	CHECK(!lock_is_mine(&low) && os_now_ms() - start < 800);
 	lock_fork_forget();
-	start = now_ms();
+	start = os_now_ms();
 	CHECK(lock_fork_try(&low));
-	CHECK(!lock_is_mine(&low) && now_ms() - start > 800);
+	CHECK(!lock_is_mine(&low) && os_now_ms() - start > 800);
 }
 
 static void test_the_child_forgets_who_waited(void **state)
@@ -191,16 +188,8 @@ static void test_the_child_forgets_who_waited(void **state)
 
 static void test_fork_waits_for_the_holder(void **state)
 {
-	pthread_t thread = start_holder(), other;
-
 	(void)state;
-	CHECK(pthread_create(&other, NULL, late_release, NULL) == 0);
-	assert_true(lock_fork_take(&lock));
-	assert_true(lock_is_mine(&lock));
-	CHECK(pthread_join(other, NULL) == 0);
-	end_holder(thread);
-	assert_true(lock_fork_parent(&lock));
-	assert_int_equal(lock.word, 0);
+	check_fork_waits(lock_fork_take, late_release);
 }
 
 static void test_the_child_has_no_waiters(void **state)
