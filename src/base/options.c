@@ -45,7 +45,7 @@ const struct option_entry options_table[] = {
 	{ "window", OPTION_SIZE, NULL, "0",
 	  "Bytes of address space to reserve; 0: what the limits allow.",
 	  FIELD(window), .highest = WINDOW_MAX_SIZE },
-	{ "decay_ms", OPTION_SIZE, NULL, "500",
+	{ "decay_ms", OPTION_SIZE, NULL, "1000",
 	  "Milliseconds after which idle free memory goes back to the system.",
 	  FIELD(decay_ms), .highest = 3600000 },
 	{ "cache", OPTION_SIZE, NULL, "2M",

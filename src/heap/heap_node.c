@@ -12,8 +12,8 @@
  * 3. A refill asks the slabs of the node first, then in the order of its
  *    zonelist those of the others, and only then for reclaim. With
  *    numa=interleave each refill begins at the next node.
- * 4. Every half decay_ms (0: never) some thread's slow path looks for nodes
- *    that came or went. What is free then goes back to the kernel, to be
+ * 4. Every quarter of decay_ms (0: never) some thread's slow path looks for
+ *    nodes that came or went. What is free then goes back to the kernel, to be
  *    placed anew.
  * 5. A heap goes to the barns of the cache at which its thread was last seen.
  *    What it holds is good anywhere on the node.
@@ -100,7 +100,7 @@ static void nodes_follow(uint64_t now)
 	if (now < __atomic_load_n(&due_ms, __ATOMIC_RELAXED) ||
 	    !options.decay_ms || !lock_try(&registry.start_lock))
 		return;
-	__atomic_store_n(&due_ms, now + options.decay_ms / 2 + 1,
+	__atomic_store_n(&due_ms, now + options.decay_ms / 4 + 1,
 			 __ATOMIC_RELAXED);
 	if (topology_follow())
 		nodes_apply();

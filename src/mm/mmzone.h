@@ -158,7 +158,10 @@ struct zone {
 	size_t nr_free;		/* pages in the free areas */
 	size_t nr_free_dirty;	/* of these, dirty ones */
 	size_t nr_isolated;	/* pages being purged, or whose memory moves */
-	size_t low_free_dirty;	/* lowest nr_free_dirty since last reclaim */
+	size_t low_free_dirty;	/* lowest nr_free_dirty since the clock last
+				 * looked */
+	size_t low_before[2];	/* the same of the times before and before
+				 * that, less what was purged since */
 	size_t peak_used;	/* most pages ever allocated at once */
 	size_t peak_seen;	/* the same at the last reclaim by the clock */
 	size_t resident_limit;	/* pages; near the limit of the process */

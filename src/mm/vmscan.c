@@ -151,14 +151,36 @@ static void zone_exchange(struct zone *zone)
 	purge_blocks(zone, zone_surplus(zone, EXCHANGE_KEEP_SMALL), purge);
 }
 
-/* What the zone did not need since the last time, but for a little. */
+/* Free dirty pages that were not needed since the look before the last two. A
+ * collector of garbage, say, has turns of its own, in which it needs all of
+ * them and then none. Under the zone lock. */
+static size_t zone_next_low(struct zone *zone)
+{
+	size_t *before = zone->low_before, low = zone->low_free_dirty;
+	size_t lowest = min(low, min(before[0], before[1]));
+
+	before[1] = before[0];
+	before[0] = low;
+	return lowest;
+}
+
+static void zone_restart_low(struct zone *zone, uint64_t nr_purged)
+{
+	size_t *before = zone->low_before;
+
+	before[0] -= min(before[0], (size_t)nr_purged);
+	before[1] -= min(before[1], (size_t)nr_purged);
+	zone->low_free_dirty = zone->nr_free_dirty;
+}
+
+/* What the zone did not need, but for a little. */
 static size_t zone_unneeded(struct zone *zone)
 {
 	size_t dirty, keep;
 	bool grows;
 
 	lock_acquire(&zone->lock);
-	dirty = zone->low_free_dirty;
+	dirty = zone_next_low(zone);
 	grows = zone->peak_used > max(zone->peak_seen, HUGEPAGES_GROWN);
 	zone->peak_seen = zone->peak_used;
 	lock_release(&zone->lock);
@@ -184,6 +206,7 @@ static void zone_reclaim(struct zone *zone)
 		.max_order = MAX_PAGE_ORDER,
 		.suits = whole_block,
 	};
+	uint64_t nr_purged = zone->nr_purged;
 	size_t left = zone_unneeded(zone);
 
 	left -= min(left, purge_blocks(zone, left, purge));
@@ -192,7 +215,7 @@ static void zone_reclaim(struct zone *zone)
 	left -= min(left, purge_blocks(zone, left, purge));
 	zone_purge(zone, min(left, (size_t)PURGE_TICK_SINGLES), 0);
 	lock_acquire(&zone->lock);
-	zone->low_free_dirty = zone->nr_free_dirty;
+	zone_restart_low(zone, zone->nr_purged - nr_purged);
 	zone_set_high(zone);
 	lock_release(&zone->lock);
 }
@@ -204,7 +227,7 @@ void reclaim_tick(uint64_t now)
 	if (now < __atomic_load_n(&reclaim_due_ms, __ATOMIC_RELAXED) ||
 	    !options.decay_ms || !lock_try(&reclaim_lock))
 		return;
-	__atomic_store_n(&reclaim_due_ms, now + options.decay_ms / 2 + 1,
+	__atomic_store_n(&reclaim_due_ms, now + options.decay_ms / 4 + 1,
 			 __ATOMIC_RELAXED);
 	__atomic_store_n(&reclaim_pressed, false, __ATOMIC_RELAXED);
 	shrink_caches(RECLAIM_IDLE);

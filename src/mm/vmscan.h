@@ -1,9 +1,10 @@
 /*
  * vmscan - memory that nobody uses goes back.
  *
- * 1. Two ways ask for it. Time: every half decay_ms, by the next slow path
- *    of any thread, what lay unused since the last time is given back, from
- *    caches to slabs, from slabs to zones, from zones to the kernel. Need:
+ * 1. Two ways ask for it. Time: every quarter of decay_ms, by the next slow
+ *    path of any thread, what lay unused since the last time is given back
+ *    from caches to slabs and from slabs to zones, and what lay unused for
+ *    three such times from zones to the kernel. Need:
  *    with each 16th that a zone has more resident, unused caches are emptied
  *    into the zones, and when an allocation fails all of them; when the pages
  *    that may be resident come near the limit of the cgroup or the machine,

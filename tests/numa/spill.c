@@ -115,11 +115,11 @@ static void spill_last(char **argv)
 	blocks_free(&blocks);
 }
 
-/* Blocks come and go for longer than free memory is kept: 500 ms and half of
- * that, and one more look. */
+/* Blocks come and go for longer than free memory is kept: a second in its
+ * zone, half of one on the way there, and one more look. */
 static void be_active(void)
 {
-	double end = hard_now() + 1.3;
+	double end = hard_now() + 2;
 	void *p[30];
 	size_t i;
 

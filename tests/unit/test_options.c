@@ -17,7 +17,7 @@ static void assert_default(const struct options *opts)
 	assert_false(opts->validate);
 	assert_int_equal(opts->thp, THP_AUTO);
 	assert_int_equal(opts->window, 0);
-	assert_int_equal(opts->decay_ms, 500);
+	assert_int_equal(opts->decay_ms, 1000);
 	assert_int_equal(opts->cache, 2 << 20);
 	assert_int_equal(opts->numa, NUMA_LOCAL_FIRST);
 	assert_int_equal(opts->tier, TIER_NEAR);

@@ -180,7 +180,7 @@ static void test_init_of_a_setuid_program_ignores_the_user(void **state)
 
 	(void)state;
 	init_run("secure", env);
-	assert_non_null(strstr(printed, "decay_ms=500 "));
+	assert_non_null(strstr(printed, "decay_ms=1000 "));
 	assert_null(strstr(printed, "no_such"));
 }
 
