@@ -60,6 +60,20 @@ static void zone_settle(struct zone *zone, const struct alloc_context *ac)
 
 /* A zone that is out of free blocks grows before the next one is asked:
  * local memory that is not yet there is better than remote memory. */
+static struct page *rmqueue_grow(struct zone *zone, unsigned int order,
+				 gfp_t gfp, const struct alloc_context *ac)
+{
+	struct page *page = NULL;
+
+	if (reclaim_runs(zone))
+		page = rmqueue(zone, order, gfp, ac);
+	if (!page && reclaim_scattered(zone))
+		page = rmqueue(zone, order, gfp, ac);
+	while (!page && zone_grow(zone, order, ac->migratetype))
+		page = rmqueue(zone, order, gfp, ac);
+	return page;
+}
+
 static struct page *rmqueue_or_grow(struct zone *zone, unsigned int order,
 				    gfp_t gfp, const struct alloc_context *ac)
 {
@@ -67,12 +81,8 @@ static struct page *rmqueue_or_grow(struct zone *zone, unsigned int order,
 
 	if (!(gfp & GFP_WAIT))
 		return page;
-	if (!page && reclaim_runs(zone))
-		page = rmqueue(zone, order, gfp, ac);
-	if (!page && reclaim_scattered(zone))
-		page = rmqueue(zone, order, gfp, ac);
-	while (!page && zone_grow(zone, order, ac->migratetype))
-		page = rmqueue(zone, order, gfp, ac);
+	if (!page && !(gfp & GFP_NOGROW))
+		page = rmqueue_grow(zone, order, gfp, ac);
 	zone_settle(zone, ac);
 	return page;
 }
@@ -138,13 +148,16 @@ static bool reclaim_for_retry(struct alloc_context *ac, unsigned int tries)
 	return true;
 }
 
+static bool gfp_may_retry(gfp_t gfp)
+{
+	return gfp & GFP_WAIT && !(gfp & (GFP_NORETRY | GFP_NOGROW));
+}
+
 static cold_path struct page *alloc_pages_slowpath(gfp_t gfp,
 		unsigned int order, struct alloc_context *ac)
 {
 	struct page *page = NULL;
 
-	if (!(gfp & GFP_WAIT) || gfp & GFP_NORETRY)
-		return NULL;
 	for (unsigned int tries = 0;
 	     !page && reclaim_for_retry(ac, tries); tries++)
 		page = get_page_from_freelist(gfp, order, ac);
@@ -173,7 +186,7 @@ static struct page *alloc_pages_context(struct alloc_context *ac, gfp_t gfp,
 {
 	struct page *page = get_page_from_freelist(gfp, order, ac);
 
-	if (unlikely(!page))
+	if (!page && unlikely(gfp_may_retry(gfp)))
 		page = alloc_pages_slowpath(gfp, order, ac);
 	return page;
 }

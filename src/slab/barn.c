@@ -3,6 +3,9 @@
 #include "os/os.h"
 #include "slab/fault.h"
 
+/* Slabs of a list that are looked at for the emptiest. */
+#define BORROW_LOOKS	8
+
 /* Read without the lock, as a hint. */
 static void slab_set_taker(struct slab *slab, uint8_t heap)
 {
@@ -28,14 +31,30 @@ static size_t barn_take(struct barn *barn, uint8_t heap, void **out, size_t n)
 	return got;
 }
 
-/* Takes a slab from another list, if more than `keep` are in that. */
-static bool barn_borrow(struct barn *barn, uint8_t heap, size_t keep)
+/* Of the first few. NULL: the list is empty. */
+static struct slab *partial_emptiest(struct list *list)
+{
+	struct slab *slab = partial_first(list), *emptiest = slab;
+
+	for (size_t i = 1; slab && i < BORROW_LOOKS; i++) {
+		slab = partial_slab(list, slab->link.next);
+		if (slab && slab->nr_free > emptiest->nr_free)
+			emptiest = slab;
+	}
+	return emptiest;
+}
+
+/* Takes a slab with so many free objects from another list, if more than `keep`
+ * are in that. What is taken of it lies among the objects of others. */
+static bool barn_borrow(struct barn *barn, uint8_t heap, size_t keep,
+			size_t nr_free)
 {
 	for (size_t i = 0; i < BARN_LANES; i++) {
 		struct list *list = &barn->partial[i];
-		struct slab *slab = partial_first(list);
+		struct slab *slab = partial_emptiest(list);
 
-		if (!slab || (keep && !partial_slab(list, slab->link.next)))
+		if (!slab || slab->nr_free < nr_free ||
+		    (keep && list->next->next == list))
 			continue;
 		barn_unlink(barn, slab);
 		slab_set_taker(slab, heap);
@@ -121,6 +140,20 @@ static bool barn_steal(struct barn *barn, uint8_t heap, size_t keep)
 	return true;
 }
 
+/* The heap's list has a slab now. Those that mostly others use come after new
+ * ones, but before more memory. */
+static bool barn_find_slab(struct barn *barn, uint8_t heap, struct pcp *pcp,
+			   gfp_t gfp)
+{
+	size_t half = size_classes[barn->class].nr_objects / 2;
+
+	return barn_borrow(barn, heap, 1, half) || barn_steal(barn, heap, 1) ||
+	       barn_grow(barn, heap, pcp, gfp | GFP_NOGROW) ||
+	       barn_borrow(barn, heap, 1, 0) ||
+	       barn_grow(barn, heap, pcp, gfp) ||
+	       barn_borrow(barn, heap, 0, 0) || barn_steal(barn, heap, 0);
+}
+
 size_t barn_refill(struct barn *barn, uint8_t heap, struct pcp *pcp, gfp_t gfp,
 		   void **out, size_t n)
 {
@@ -130,9 +163,7 @@ size_t barn_refill(struct barn *barn, uint8_t heap, struct pcp *pcp, gfp_t gfp,
 	lock_acquire(&barn->lock);
 	got = barn_take(barn, heap, out, n);
 	/* What the partial slabs had is enough for now, if it is anything. */
-	if (!got && (barn_borrow(barn, heap, 1) || barn_steal(barn, heap, 1) ||
-		     barn_grow(barn, heap, pcp, gfp) ||
-		     barn_borrow(barn, heap, 0) || barn_steal(barn, heap, 0)))
+	if (!got && barn_find_slab(barn, heap, pcp, gfp))
 		got = barn_take(barn, heap, out, n);
 	lock_release(&barn->lock);
 	return got;

@@ -47,9 +47,11 @@ struct lane {
 	uint16_t nr_full, nr_empty;
 	uint16_t low_full;	/* fewest full since the last reclaim */
 	uint16_t more_full;	/* it may keep so many beyond BARN_MIN_FULL */
-	uint16_t taken;		/* by its heaps since the last reclaim, less
+	uint16_t taken;		/* by its heaps, or asked for in vain, less
 				 * what they have put */
-	uint16_t most_taken;	/* the most that this was */
+	uint16_t most_taken;	/* the most that this was since the last
+				 * reclaim */
+	uint16_t most_before;	/* and in the time before that */
 	bool overflowed;	/* one was refused since more_full was raised */
 };
 

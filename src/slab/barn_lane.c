@@ -4,9 +4,10 @@
  * 1. A heap puts sheaves into its own lane, and takes them out of that first.
  * 2. When its own has no full one, it takes one of another lane's, and leaves
  *    its empty one there: whoever fills sheaves needs them. But not what that
- *    lane's heaps have come back for lately, as far as it may lie in the cache
- *    of their CPU: threads that go on at the same time would have their objects
- *    mixed, down to pages and lines. When memory is short all may be taken.
+ *    lane's heaps have come for lately, in vain or not, and will come for
+ *    again, as far as it may lie in the cache of their CPU: threads that go on
+ *    at the same time would have their objects mixed, down to pages and lines.
+ *    When memory is short all may be taken.
  * 3. Counts are also read without the lock, as hints, so that a lane that has
  *    nothing to give costs a look. Limits of a barn are kept by hints, too.
  */
@@ -63,9 +64,20 @@ static void lane_set_taken(struct lane *lane, uint16_t taken, uint16_t most)
 
 static void lane_count_taken(struct lane *lane)
 {
-	uint16_t taken = (uint16_t)(lane->taken + 1);
+	uint16_t taken = (uint16_t)min(lane->taken + 1, LANE_MAX_FULL);
 
 	lane_set_taken(lane, taken, max(lane->most_taken, taken));
+}
+
+/* Who is in the midst of a turn goes on with it. */
+static void lane_restart_taken(struct lane *lane, bool forget)
+{
+	__atomic_store_n(&lane->most_before, forget ? 0 : lane->most_taken,
+			 __ATOMIC_RELAXED);
+	if (forget)
+		lane_set_taken(lane, 0, 0);
+	else
+		lane_set_taken(lane, lane->taken, lane->taken);
 }
 
 static size_t lane_nr_objects(const struct lane *lane)
@@ -84,8 +96,9 @@ static bool lane_has_surplus(const struct lane *lane, size_t size)
 	int nr_full = __atomic_load_n(&lane->nr_full, __ATOMIC_RELAXED);
 	int taken = __atomic_load_n(&lane->taken, __ATOMIC_RELAXED);
 	int most = __atomic_load_n(&lane->most_taken, __ATOMIC_RELAXED);
+	int before = __atomic_load_n(&lane->most_before, __ATOMIC_RELAXED);
 
-	return nr_full > most - taken ||
+	return nr_full > max(most, before) - taken ||
 	       lane_nr_objects(lane) * size > CPU_CACHE_BYTES ||
 	       (nr_full && reclaim_is_pressed());
 }
@@ -110,15 +123,15 @@ static struct sheaf *lane_get_full(struct lane *lane, struct sheaf *empty,
 	struct sheaf *full = NULL;
 	bool kept = true;
 
-	if (!lane_may_give(lane, own, size) && !lane_was_short(lane))
+	if (!own && !lane_may_give(lane, own, size) && !lane_was_short(lane))
 		return NULL;
 	lock_acquire(&lane->lock);
+	if (own)
+		lane_count_taken(lane);
 	if (lane_may_give(lane, own, size)) {
 		full = sheaf_pop(&lane->full, &lane->nr_full);
 		lane->low_full = min(lane->low_full, lane->nr_full);
 		lane_set_nr_objects(lane, lane->nr_objects - full->nr);
-		if (own)
-			lane_count_taken(lane);
 		kept = lane_push_empty(lane, empty);
 	} else if (lane_was_short(lane)) {
 		lane_keep_more(lane);
@@ -246,7 +259,7 @@ static void lane_shrink(struct barn *barn, struct lane *lane, bool all)
 	lane_set_nr_objects(lane, lane->nr_objects - n);
 	lane->more_full -= min(lane->more_full, lane->low_full);
 	lane->low_full = lane->nr_full;
-	lane_set_taken(lane, 0, 0);
+	lane_restart_taken(lane, all);
 	if (lane->nr_empty > lane_max_empty(lane))
 		empty = stack_detach(&lane->empty, &lane->nr_empty,
 				     lane->nr_empty - lane_max_empty(lane));

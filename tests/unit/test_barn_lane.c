@@ -124,11 +124,38 @@ static void test_a_lane_keeps_what_its_heaps_come_back_for(void **state)
 	assert_null(barn_get_full(barn, 1, NULL));
 	assert_ptr_equal(barn_get_full(barn, 0, NULL), sheaf[1]);
 	assert_null(barn_get_full(barn, 1, NULL));
-	/* Until the next reclaim. */
 	assert_true(put_full(barn, 0, sheaf[1]));
+	/* A reclaim comes in the midst of that. */
 	barn_shrink_all(RECLAIM_STALE);
-	assert_ptr_equal(barn_get_full(barn, 1, NULL), sheaf[1]);
-	assert_ptr_equal(barn_get_full(barn, 1, NULL), sheaf[0]);
+	assert_null(barn_get_full(barn, 1, NULL));
+	for (int i = 1; i >= 0; i--)
+		assert_ptr_equal(barn_get_full(barn, 0, NULL), sheaf[i]);
+	barn_shrink_all(RECLAIM_STALE);
+	for (int i = 0; i < 2; i++)
+		assert_true(put_full(barn, 0, sheaf[i]));
+	assert_null(barn_get_full(barn, 1, NULL));
+	/* When they come no longer their slabs have it. */
+	for (int i = 0; i < 2; i++)
+		barn_shrink_all(RECLAIM_STALE);
+	assert_int_equal(barn_lane(barn, 0)->nr_full, 0);
+	drop_sheaf(sheaf[2]);
+	finish();
+}
+
+/* What its heaps have taken from slabs they will come back for, too. */
+static void test_a_lane_keeps_what_was_asked_for_in_vain(void **state)
+{
+	struct barn *barn = busy_barn_for(64);
+	struct sheaf *sheaf[3];
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		assert_null(barn_get_full(barn, 0, NULL));
+	put_new_sheaves(barn, sheaf, array_size(sheaf), 30);
+	assert_ptr_equal(barn_get_full(barn, 1, NULL), sheaf[2]);
+	assert_null(barn_get_full(barn, 1, NULL));
+	for (int i = 1; i >= 0; i--)
+		assert_ptr_equal(barn_get_full(barn, 0, NULL), sheaf[i]);
 	for (int i = 0; i < 3; i++)
 		drop_sheaf(sheaf[i]);
 	finish();
@@ -410,6 +437,8 @@ int main(void)
 		cmocka_unit_test(test_a_full_sheaf_is_put_for_an_empty_one),
 		cmocka_unit_test(
 			test_a_lane_keeps_what_its_heaps_come_back_for),
+		cmocka_unit_test(
+			test_a_lane_keeps_what_was_asked_for_in_vain),
 		cmocka_unit_test(test_a_lane_keeps_no_more_than_a_cache_holds),
 		cmocka_unit_test(test_a_sheaf_goes_round_from_lane_to_lane),
 		cmocka_unit_test(test_the_last_full_sheaf_in_is_the_first_out),
