@@ -37,6 +37,12 @@ struct options {
 
 extern struct options options;
 
+/* When what lies unused, and nodes, are looked at again (decay_ms is not 0). */
+static inline uint64_t decay_next_look(uint64_t now)
+{
+	return now + options.decay_ms / 4 + 1;
+}
+
 enum option_kind {
 	OPTION_BOOL,
 	OPTION_SIZE,

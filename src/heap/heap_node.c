@@ -100,8 +100,7 @@ static void nodes_follow(uint64_t now)
 	if (now < __atomic_load_n(&due_ms, __ATOMIC_RELAXED) ||
 	    !options.decay_ms || !lock_try(&registry.start_lock))
 		return;
-	__atomic_store_n(&due_ms, now + options.decay_ms / 4 + 1,
-			 __ATOMIC_RELAXED);
+	__atomic_store_n(&due_ms, decay_next_look(now), __ATOMIC_RELAXED);
 	if (topology_follow())
 		nodes_apply();
 	lock_release(&registry.start_lock);

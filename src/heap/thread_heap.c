@@ -352,7 +352,7 @@ void heap_tick_slow(struct heap *heap, uint64_t now)
 {
 	if (heap_is_shared(heap) || !options.decay_ms)
 		return;
-	heap->due_ms = now + options.decay_ms / 4 + 1;
+	heap->due_ms = decay_next_look(now);
 	/* The first thread may end before the process, but only a process with
 	 * more threads has to know. */
 	if (heap == registry.first && nr_heaps() > 1)

@@ -227,7 +227,7 @@ void reclaim_tick(uint64_t now)
 	if (now < __atomic_load_n(&reclaim_due_ms, __ATOMIC_RELAXED) ||
 	    !options.decay_ms || !lock_try(&reclaim_lock))
 		return;
-	__atomic_store_n(&reclaim_due_ms, now + options.decay_ms / 4 + 1,
+	__atomic_store_n(&reclaim_due_ms, decay_next_look(now),
 			 __ATOMIC_RELAXED);
 	__atomic_store_n(&reclaim_pressed, false, __ATOMIC_RELAXED);
 	shrink_caches(RECLAIM_IDLE);

@@ -72,12 +72,11 @@ static void lane_count_taken(struct lane *lane)
 /* Who is in the midst of a turn goes on with it. */
 static void lane_restart_taken(struct lane *lane, bool forget)
 {
-	__atomic_store_n(&lane->most_before, forget ? 0 : lane->most_taken,
-			 __ATOMIC_RELAXED);
-	if (forget)
-		lane_set_taken(lane, 0, 0);
-	else
-		lane_set_taken(lane, lane->taken, lane->taken);
+	uint16_t before = forget ? 0 : lane->most_taken;
+	uint16_t taken = forget ? 0 : lane->taken;
+
+	__atomic_store_n(&lane->most_before, before, __ATOMIC_RELAXED);
+	lane_set_taken(lane, taken, taken);
 }
 
 static size_t lane_nr_objects(const struct lane *lane)
