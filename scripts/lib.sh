@@ -1,4 +1,4 @@
-# lib.sh - what the scripts share; each sources it first.
+# lib.sh - what scripts share; those that need it source it first.
 #
 # 1. It leaves the caller in the root of the sources.
 # 2. What runs here is quiet: output goes to a file, and is shown on failure.

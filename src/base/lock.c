@@ -13,9 +13,7 @@
  * thread holds: most likely it only waits for a CPU. */
 #define LOCK_FORK_NS	1000000000	/* 1 s */
 
-/* Who was woken may be in a signal handler, which waits for another lock or
- * never returns: the others look for themselves after a while. */
-#define LOCK_WAIT_NS	10000000	/* 10 ms */
+unsigned int lock_sleep_ms = 10;
 
 /* Who waits for which lock, for a thread that forks meanwhile. Nothing is known
  * of more than so many at once. */
@@ -56,7 +54,10 @@ static bool lock_spin(struct lock *lock)
 
 static void lock_sleep(struct lock *lock)
 {
-	const struct timespec timeout = { .tv_nsec = LOCK_WAIT_NS };
+	const struct timespec timeout = {
+		.tv_sec = lock_sleep_ms / 1000,
+		.tv_nsec = lock_sleep_ms % 1000 * 1000000,
+	};
 	uintptr_t word = lock_holder(lock);
 
 	if (!word)

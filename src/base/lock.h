@@ -118,6 +118,10 @@ static inline void lock_acquire(struct lock *lock)
 		lock_acquire_slow(lock);
 }
 
+/* Who was woken may be in a signal handler, which waits for another lock or
+ * never returns: the others look for themselves after so long. Tests set it. */
+extern unsigned int lock_sleep_ms;
+
 /* The other way round. */
 static inline void lock_release_unordered(struct lock *lock)
 {
@@ -144,7 +148,8 @@ static inline void lock_release(struct lock *lock)
  *
  * lock_fork_not_mine says so. lock_fork_take waits for the lock; so does
  * lock_fork_try, unless the holder waits for what this thread holds: then it
- * is left to it. Who only waits for a CPU is in the midst of something. The
+ * is left to it. Who only waits for a CPU is in the midst of something; it is
+ * left alone, too, after a second, and what it protects may be half done. The
  * last two release what was taken; in the child no thread waits any more, and
  * what a lost thread held is free. A room applies one of them to all its
  * locks, up to the first that says false, which only lock_fork_not_mine does.

@@ -89,7 +89,7 @@ struct heap {
  * pages (a fifth more for 256 bytes).
  */
 static_assert(offsetof(struct heap, bin_of_size) % PAGE_SIZE >=
-	      28 * sizeof(struct bin), "aliases with bins of 4 KiB and more");
+	      36 * sizeof(struct bin), "aliases with bins of 4 KiB and more");
 
 /* What a heap takes of metadata for each node that there may be. */
 #define HEAP_SIZE	8192	/* bytes */

@@ -59,8 +59,7 @@ static bool will_be_written(size_t n)
 		       WRITTEN_ENOUGH;
 }
 
-/* A run that will be written ends with its last pageblock, until it has been
- * filled. */
+/* A run that will be written has whole pageblocks while it is filled. */
 static size_t pages_to_fill(size_t n)
 {
 	return will_be_written(n) ? align_up(n, PAGEBLOCK_PAGES) : n;
@@ -103,7 +102,7 @@ static void huge_ask(uint32_t pfn, size_t old_n, size_t n)
 	size_t end = pfn + n, at = align_up(pfn + old_n, PAGEBLOCK_PAGES);
 	size_t clean = n - old_n - dirty_count(pfn + old_n, n - old_n);
 
-	if (!hugepages_pay(clean))
+	if (!hugepages_may_ask(clean))
 		return;
 	while (at + PAGEBLOCK_PAGES <= end && dirty_any(at, PAGEBLOCK_PAGES))
 		at += PAGEBLOCK_PAGES;

@@ -15,8 +15,6 @@ const char *const migratetype_names[NR_MIGRATETYPES] = {
 	[MIGRATE_UNMOVABLE] = "unmovable",
 	[MIGRATE_RECLAIMABLE] = "reclaimable",
 	[MIGRATE_MOVABLE] = "movable",
-	[MIGRATE_HIGHATOMIC] = "highatomic",
-	[MIGRATE_ISOLATE] = "isolate",
 };
 
 const char *const numa_stat_names[NR_NUMA_STAT_ITEMS] = {

@@ -161,15 +161,7 @@ static void stats_memory(struct text *text, const struct figures *f)
 
 static void stats_kernel(struct text *text)
 {
-	static const char *const names[NR_OS_REFUSALS] = {
-		[OS_REFUSED_PURGE] = "purge",
-		[OS_REFUSED_HUGEPAGE] = "huge pages",
-		[OS_REFUSED_MOVE] = "move",
-		[OS_REFUSED_TOPOLOGY] = "topology",
-		[OS_REFUSED_BIND] = "binding to nodes",
-	};
 	char a[STATS_NUMBER], b[STATS_NUMBER];
-	const char *separator = "refused      ";
 	uint64_t n;
 
 	text_add(text, "kernel       %s commits, %s purges\n",
@@ -179,14 +171,10 @@ static void stats_kernel(struct text *text)
 						 __ATOMIC_RELAXED)));
 	for (int i = 0; i < NR_OS_REFUSALS; i++) {
 		n = __atomic_load_n(&os.refused[i], __ATOMIC_RELAXED);
-		if (!n)
-			continue;
-		text_add(text, "%s%s %s", separator, names[i],
-			 stats_number(a, n));
-		separator = ", ";
+		if (n)
+			text_add(text, "refused      %s, %s times\n",
+				 os_refusal_names[i], stats_number(a, n));
 	}
-	if (separator[0] == ',')
-		text_add(text, "\n");
 }
 
 static void stats_of_process(struct text *text)
@@ -332,7 +320,7 @@ static void stats_zone(struct text *text, struct zone *zone)
 	text_add(text, "\nnode %s, zone %s: %s\n", figures_node_name(a, zone),
 		 zone->name, stats_pages(b, f.managed));
 	text_add(text, "  %s used (peak %s), %s free (%s dirty), "
-		 "%s being purged\n", stats_pages(a, f.used),
+		 "%s isolated\n", stats_pages(a, f.used),
 		 stats_pages(b, f.peak_used), stats_pages(c, f.free),
 		 stats_pages(d, f.free_dirty), stats_pages(e, f.isolated));
 	text_add(text, "  so far %s grown, %s purged, %s migrated, "

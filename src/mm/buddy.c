@@ -215,7 +215,7 @@ static void buddy_steal(struct zone *zone, uint32_t pfn, unsigned int order,
 static uint32_t rmqueue_fallback(struct zone *zone, unsigned int order,
 				 enum migratetype type, bool cold)
 {
-	static const enum migratetype fallbacks[MIGRATE_PCPTYPES][2] = {
+	static const enum migratetype fallbacks[NR_MIGRATETYPES][2] = {
 		[MIGRATE_UNMOVABLE] = { MIGRATE_RECLAIMABLE, MIGRATE_MOVABLE },
 		[MIGRATE_RECLAIMABLE] = { MIGRATE_UNMOVABLE, MIGRATE_MOVABLE },
 		[MIGRATE_MOVABLE] = { MIGRATE_RECLAIMABLE, MIGRATE_UNMOVABLE },
@@ -249,7 +249,7 @@ uint32_t buddy_alloc(struct zone *zone, unsigned int order,
 	uint32_t pfn;
 
 	lock_assert_held(&zone->lock);
-	ASSERT(order <= MAX_PAGE_ORDER && type < MIGRATE_PCPTYPES);
+	ASSERT(order <= MAX_PAGE_ORDER && type < NR_MIGRATETYPES);
 	pfn = rmqueue_smallest(zone, order, type, cold);
 	if (!pfn)
 		pfn = rmqueue_fallback(zone, order, type, cold);

@@ -40,7 +40,7 @@ static inline bool buddy_is_free(const struct page *page)
 	return word_type(page_word(page)) == PAGE_BUDDY;
 }
 
-/* All free pages of the section from its start: `n` pages in blocks. */
+/* Takes a section that is free as a whole off the free lists. */
 void buddy_take_section(struct zone *zone, uint32_t index);
 
 /* Aborts when a rule above or a count is broken. Slow. */

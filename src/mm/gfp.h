@@ -2,7 +2,8 @@
  * gfp - what a caller asks of the page allocator.
  *
  * The names are the kernel's ("get free pages"); what each means in user
- * space stands beside it. Flags without a job here are not defined.
+ * space stands beside it. No caller of today passes DMA and DMA32, whose zones
+ * have no memory, nor COLD: dirty memory is cheaper than clean even for calloc.
  */
 #ifndef ZBM_GFP_H
 #define ZBM_GFP_H

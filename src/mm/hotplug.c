@@ -200,7 +200,7 @@ bool section_grow_at(struct zone *zone, uint32_t pfn, size_t n)
 }
 
 /* All that is online of the section is free, or nothing is online. Section 0
- * has a pageblock that is never free. */
+ * has pages that are never free. */
 static bool section_is_free(const struct zone *zone, uint32_t index)
 {
 	const struct section *section = &vm.sections[index];

@@ -31,7 +31,7 @@ bool hugepages_wanted(void)
 uint64_t hugepages_slow_us = 2000, hugepages_dear_ns = 5000;
 static long pause;	/* pages that do without; atomic */
 
-bool hugepages_pay(size_t n)
+bool hugepages_may_ask(size_t n)
 {
 	if (!hugepages_wanted())
 		return false;

@@ -46,8 +46,9 @@ bool hugepages_wanted(void);
  * change. */
 extern uint64_t hugepages_slow_us, hugepages_dear_ns;
 
-/* Besides, n pages would not wait for them, as far as is known. */
-bool hugepages_pay(size_t n);
+/* n pages more are about to be touched: may they ask? Not during a pause, of
+ * which this takes n pages off. */
+bool hugepages_may_ask(size_t n);
 
 /* They are of use to slabs; not before that is known. */
 bool hugepages_suit_slabs(void);

@@ -8,8 +8,9 @@
  *    the table of sections, may be read at any time; the entries of a section
  *    become writable when the section is first used. What was never written
  *    reads as PAGE_NONE.
- * 3. The window's base is aligned so that blocks of every order are
- *    naturally aligned addresses (vm.base_align, at least 2 MiB).
+ * 3. The window's base is aligned (vm.base_align, at least 2 MiB), so that
+ *    blocks are aligned addresses up to that; in a window of 1 GiB and more
+ *    those of every order.
  * 4. Window, table and map are one reservation, in this order. If that is as
  *    large as it may be, WINDOW_MAX_SIZE, the map is long enough for all of
  *    it: then the page that lies n pages before the end has its entry n

@@ -85,10 +85,8 @@ enum migratetype {
 	MIGRATE_UNMOVABLE,	/* pins its pageblock: slabs of large objects */
 	MIGRATE_RECLAIMABLE,	/* slabs of small objects */
 	MIGRATE_MOVABLE,	/* runs */
-	MIGRATE_PCPTYPES,	/* the types that a pcp keeps */
-	MIGRATE_HIGHATOMIC = MIGRATE_PCPTYPES,
-	MIGRATE_ISOLATE,
 	NR_MIGRATETYPES,
+	MIGRATE_ISOLATE = NR_MIGRATETYPES, /* of blocks that are on no list */
 };
 
 enum zone_type {

@@ -38,9 +38,11 @@ static uint32_t find_block(struct zone *zone, const struct isolation *isolation)
 uint32_t isolate_block(struct zone *zone, const struct isolation *isolation,
 		       unsigned int *order)
 {
-	uint32_t pfn = find_block(zone, isolation);
+	uint32_t pfn;
 
 	lock_assert_held(&reclaim_lock);
+	lock_assert_held(&zone->lock);
+	pfn = find_block(zone, isolation);
 	if (!pfn)
 		return 0;
 	*order = buddy_take(zone, pfn);

@@ -50,7 +50,7 @@ static uint32_t pcp_pop(struct pcp *pcp, unsigned int order,
 static bool opens_hugepage(uint32_t pfn, unsigned int order)
 {
 	return hugepages_suit_slabs() && buddy_opens_pageblock(pfn, order) &&
-	       hugepages_pay(PAGEBLOCK_PAGES);
+	       hugepages_may_ask(PAGEBLOCK_PAGES);
 }
 
 static void pcp_refill(struct pcp *pcp, unsigned int order,
@@ -91,7 +91,7 @@ uint32_t pcp_alloc(struct pcp *pcp, unsigned int order, enum migratetype type,
 {
 	uint32_t pfn = 0;
 
-	ASSERT(order <= PCP_MAX_ORDER && type < MIGRATE_PCPTYPES);
+	ASSERT(order <= PCP_MAX_ORDER && type < NR_MIGRATETYPES);
 	lock_acquire(&pcp->lock);
 	if (!pcp->first[order][type]) {
 		pcp_refill(pcp, order, type, cold);
@@ -118,7 +118,7 @@ static void pcp_drain_to(struct pcp *pcp, uint32_t target)
 		return;
 	lock_acquire(&zone->lock);
 	for (int k = PCP_MAX_ORDER; k >= 0; k--) {
-		for (int type = 0; type < MIGRATE_PCPTYPES; type++) {
+		for (int type = 0; type < NR_MIGRATETYPES; type++) {
 			unsigned int order = (unsigned int)k;
 			enum migratetype mt = (enum migratetype)type;
 
@@ -209,7 +209,7 @@ void pcp_validate(struct pcp *pcp)
 
 	lock_acquire(&pcp->lock);
 	for (unsigned int k = 0; k < PCP_NR_ORDERS; k++) {
-		for (int type = 0; type < MIGRATE_PCPTYPES; type++) {
+		for (int type = 0; type < NR_MIGRATETYPES; type++) {
 			uint32_t pfn = pcp->first[k][type];
 
 			for (; pfn; pfn = pfn_link(pfn)->next) {

@@ -3,8 +3,8 @@
  *
  * 1. Blocks of the small orders, by order and migrate type; refilled and
  *    drained in batches, so that the zone lock is taken once for many.
- * 2. `high` bounds what a list set keeps, pages. It doubles when a refill
- *    follows upon another, and falls when reclaim finds pages unused.
+ * 2. `high` bounds what a list set keeps, pages. It doubles with each refill
+ *    up to PCP_MAX_HIGH, and falls when reclaim finds pages unused.
  * 3. A block's word is PAGE_PCP; RUN_DIRTY in it says that an owner had it,
  *    so that its pages count as dirty; else its dirty bits are valid.
  * 4. The lock is the pcp's: its thread takes it uncontended, reclaim takes
@@ -33,7 +33,7 @@ struct pcp {
 	uint32_t count;		/* pages */
 	uint32_t high;		/* pages */
 	uint32_t low_count;	/* fewest pages since the last reclaim */
-	uint32_t first[PCP_NR_ORDERS][MIGRATE_PCPTYPES];	/* pfns */
+	uint32_t first[PCP_NR_ORDERS][NR_MIGRATETYPES];	/* pfns */
 };
 
 void pcp_register(struct pcp *pcp, struct zone *zone);

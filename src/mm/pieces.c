@@ -48,7 +48,7 @@ static uint32_t take_pieces(struct zone *zone, unsigned int order, size_t n)
 {
 	uint32_t pfn = 0;
 
-	for (int type = 0; type < MIGRATE_PCPTYPES && !pfn; type++) {
+	for (int type = 0; type < NR_MIGRATETYPES && !pfn; type++) {
 		pfn = zone->free_area[order].list[type].first;
 		while (pfn && !take_pages_at(zone, pfn, n))
 			pfn = pfn_link(pfn)->next;

@@ -15,8 +15,8 @@
 /* Less than that is written as fast as it is copied. */
 #define GROW_MIN_PAGES	16
 
-/* The first of n pages, of which the first half or fourth is a block; 0: there
- * are none. */
+/* The first of n pages that begin with a free block of the largest power of two
+ * below n, or of half of that; 0: there are none. */
 uint32_t zone_alloc_pieced(struct zone *zone, size_t n);
 
 /* Lets [page, page + old_n) have new_n > old_n pages by taking the free ones

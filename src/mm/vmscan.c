@@ -164,12 +164,12 @@ static size_t zone_next_low(struct zone *zone)
 	return lowest;
 }
 
-static void zone_restart_low(struct zone *zone, uint64_t nr_purged)
+static void zone_restart_low(struct zone *zone, size_t purged)
 {
 	size_t *before = zone->low_before;
 
-	before[0] -= min(before[0], (size_t)nr_purged);
-	before[1] -= min(before[1], (size_t)nr_purged);
+	before[0] -= min(before[0], purged);
+	before[1] -= min(before[1], purged);
 	zone->low_free_dirty = zone->nr_free_dirty;
 }
 
@@ -190,15 +190,16 @@ static size_t zone_unneeded(struct zone *zone)
 	return dirty - min(keep, dirty);
 }
 
-/* Parts of huge pages go last, and a few stay: few are free of a heap that has
- * grown and stays, and each would cost a huge page. */
+/* Of parts of huge pages a few stay: few are free of a heap that has grown and
+ * stays, and each would cost a huge page. */
 static size_t zone_parts_kept(const struct zone *zone)
 {
 	return __atomic_load_n(&zone->nr_asking, __ATOMIC_RELAXED) /
 	       PURGE_TICK_PARTS;
 }
 
-/* So do single pages. */
+/* What was not needed goes: other blocks, then parts of huge pages, then some
+ * single pages. */
 static void zone_reclaim(struct zone *zone)
 {
 	struct isolation purge = {
@@ -206,16 +207,17 @@ static void zone_reclaim(struct zone *zone)
 		.max_order = MAX_PAGE_ORDER,
 		.suits = whole_block,
 	};
-	uint64_t nr_purged = zone->nr_purged;
-	size_t left = zone_unneeded(zone);
+	size_t left = zone_unneeded(zone), purged, n;
 
-	left -= min(left, purge_blocks(zone, left, purge));
+	purged = n = purge_blocks(zone, left, purge);
+	left -= min(left, n);
 	left -= min(left, zone_parts_kept(zone));
 	purge.suits = any_block;
-	left -= min(left, purge_blocks(zone, left, purge));
-	zone_purge(zone, min(left, (size_t)PURGE_TICK_SINGLES), 0);
+	purged += n = purge_blocks(zone, left, purge);
+	left -= min(left, n);
+	purged += zone_purge(zone, min(left, (size_t)PURGE_TICK_SINGLES), 0);
 	lock_acquire(&zone->lock);
-	zone_restart_low(zone, zone->nr_purged - nr_purged);
+	zone_restart_low(zone, purged);
 	zone_set_high(zone);
 	lock_release(&zone->lock);
 }

@@ -4,11 +4,11 @@
  * 1. Two ways ask for it. Time: every quarter of decay_ms, by the next slow
  *    path of any thread, what lay unused since the last time is given back
  *    from caches to slabs and from slabs to zones, and what lay unused for
- *    three such times from zones to the kernel. Need:
- *    with each 16th that a zone has more resident, unused caches are emptied
- *    into the zones, and when an allocation fails all of them; when the pages
- *    that may be resident come near the limit of the cgroup or the machine,
- *    free ones are purged.
+ *    three such times from zones to the kernel. Need: with each 16th that a
+ *    zone has more resident, unused caches are emptied into the zones, and as
+ *    much free memory is purged as was touched anew; when an allocation fails
+ *    all caches are emptied; and free pages are purged when those that may be
+ *    resident come near the limit of the cgroup or the machine.
  * 2. Upper floors put their caches under it as shrinkers.
  * 3. Free dirty blocks are purged largest first: taken out of the free
  *    areas, purged without the zone lock, and freed again as clean ones.
@@ -73,8 +73,9 @@ bool reclaim_runs(struct zone *zone);
 bool reclaim_scattered(struct zone *zone);
 
 /* More may be resident than when it was last looked at. Empties the caches
- * that lay unused since; and gives the zone's free memory back to the kernel
- * when nearly all that the process may have resident is. */
+ * that lay unused since; of what is free and dirty beyond an eighth, purges as
+ * much as became resident since; and all of it when nearly all that the process
+ * may have resident is. */
 void reclaim_at_high_slow(struct zone *zone);
 
 static inline void reclaim_at_high(struct zone *zone)

@@ -21,7 +21,7 @@
 
 struct os os;
 
-static const char *const os_refusal_names[NR_OS_REFUSALS] = {
+const char *const os_refusal_names[NR_OS_REFUSALS] = {
 	[OS_REFUSED_PURGE] = "MADV_DONTNEED",
 	[OS_REFUSED_POPULATE] = "MADV_POPULATE_WRITE",
 	[OS_REFUSED_HUGEPAGE] = "MADV_HUGEPAGE",
@@ -303,11 +303,15 @@ size_t os_resident(void)
 
 size_t os_address_space_left(void)
 {
+	int saved_errno = errno;
 	struct rlimit limit;
 	size_t used;
 
-	if (syscall(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) ||
-	    limit.rlim_cur == RLIM_INFINITY)
+	if (syscall(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit)) {
+		errno = saved_errno;
+		return SIZE_MAX;
+	}
+	if (limit.rlim_cur == RLIM_INFINITY)
 		return SIZE_MAX;
 	used = os_statm(0);
 	return limit.rlim_cur > used ? limit.rlim_cur - used : 0;

@@ -103,6 +103,9 @@ size_t os_parse_kib(const char *text, const char *name);
 /* The next range of a list such as "0-3,7"; false: there is none. */
 bool os_parse_range(const char **text, size_t *first, size_t *last);
 
+/* What was refused, by its name in man pages. */
+extern const char *const os_refusal_names[NR_OS_REFUSALS];
+
 void os_refuse(enum os_refusal what);
 
 #endif

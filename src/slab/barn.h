@@ -173,11 +173,11 @@ void barn_flush_runs(struct pcp *pcp, void **objects, size_t n);
 /* Flushes full sheaves and unused slabs, and sweeps the others. */
 void barn_shrink_all(enum reclaim how);
 
+/* The part of it that gives back one barn's sheaves. */
+void barn_shrink_lanes(struct barn *barn, enum reclaim how);
+
 /* Pages of runs in all barns. A hint. */
 size_t barn_count_runs(void);
-
-/* The part of it that gives back the barn's sheaves. */
-void barn_shrink_lanes(struct barn *barn, enum reclaim how);
 
 /* Objects in full sheaves. Without locks: exact when all rest. */
 size_t barn_nr_cached(struct barn *barn);

@@ -43,8 +43,8 @@ static unsigned int slab_order(size_t size)
 	return order;
 }
 
-/* Objects of a sheaf: as many as fit the header's rest of a power of two, as
- * far as they are whole groups. */
+/* Objects of a sheaf: so many that they and the header fill a power of two
+ * bytes. */
 static unsigned int sheaf_max(size_t size)
 {
 	if (size < 2048)

@@ -2,7 +2,7 @@
  * size_class - from a size to a class and back.
  *
  * 1. Steps of 16 bytes to 128, then four classes per doubling to 1 KiB, eight
- *    to 8 KiB, and four to 4 MiB: at most a fifth of an object is lost, and
+ *    to 8 KiB, and four to 4 MiB: above 128 bytes at most a fifth is lost, and
  *    of objects that have pages of their own only what they do not touch. Each
  *    is 16-byte aligned.
  * 2. Classes below 16 KiB are small: objects in slabs. The others are runs

@@ -258,16 +258,25 @@ static inline void *hard_map(size_t n)
 	return p;
 }
 
-/* One size of each class up to 2 MiB: 16-byte steps, then four a doubling. */
-#define NR_CLASS_SIZES	64
+/* The sizes of all classes: steps of 16 bytes up to 128, then four a doubling,
+ * from 1 to 8 KiB eight, up to 4 MiB. */
+#define NR_CLASS_SIZES	80
+
+/* The step i above `base`, of n a doubling. */
+static inline size_t size_above(size_t base, unsigned int i, unsigned int n)
+{
+	return (base << i / n) / n * (n + 1 + i % n);
+}
 
 static inline size_t class_size(unsigned int i)
 {
-	unsigned int k = i < 8 ? 0 : i - 8;
-
 	if (i < 8)
 		return 16 * (i + 1);
-	return ((size_t)128 << k / 4) / 4 * (5 + k % 4);
+	if (i < 20)
+		return size_above(128, i - 8, 4);
+	if (i < 44)
+		return size_above(1024, i - 20, 8);
+	return size_above(8192, i - 44, 4);
 }
 
 /* Every class is allocated, written at both ends and freed at once. */

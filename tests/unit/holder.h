@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <unistd.h>
 
 static struct lock lock = LOCK_INITIALIZER(LOCK_META);
 static struct lock low = LOCK_INITIALIZER(LOCK_BARN);
@@ -42,11 +43,12 @@ static void end_holder(pthread_t thread)
 	CHECK(pthread_join(thread, NULL) == 0);
 }
 
-/* The holder ends only after the waiter went to sleep. */
+/* The holder ends only after the waiter, most likely, went to sleep. */
 static void *late_release(void *arg)
 {
 	while (!__atomic_load_n(&lock.waiters, __ATOMIC_RELAXED))
 		sched_yield();
+	usleep(10000);
 	__atomic_store_n(&release, true, __ATOMIC_RELEASE);
 	return arg;
 }

@@ -7,7 +7,7 @@ static void test_an_empty_zone_has_nothing_to_give(void **state)
 {
 	(void)state;
 	for (unsigned int k = 0; k < NR_PAGE_ORDERS; k++)
-		for (int type = 0; type < MIGRATE_PCPTYPES; type++)
+		for (int type = 0; type < NR_MIGRATETYPES; type++)
 			assert_int_equal(alloc(k, (enum migratetype)type), 0);
 	buddy_validate(zone);
 }

@@ -6,17 +6,17 @@
 
 static void test_a_type_is_served_from_its_own_blocks(void **state)
 {
-	uint32_t block[MIGRATE_PCPTYPES];
+	uint32_t block[NR_MIGRATETYPES];
 
 	(void)state;
-	for (int i = 0; i < MIGRATE_PCPTYPES; i++) {
+	for (int i = 0; i < NR_MIGRATETYPES; i++) {
 		/* Pageblocks that are no buddies. */
 		block[i] = A + (uint32_t)(2 * i) * PAGEBLOCK_PAGES;
 		pageblock_set_migratetype(block[i], (enum migratetype)i);
 		buddy_free(zone, block[i], PAGEBLOCK_PAGES);
 	}
 	zone->nr_fallback = 0;
-	for (int i = 0; i < MIGRATE_PCPTYPES; i++) {
+	for (int i = 0; i < NR_MIGRATETYPES; i++) {
 		uint32_t pfn = alloc(0, (enum migratetype)i);
 
 		assert_int_equal(align_down(pfn, PAGEBLOCK_PAGES), block[i]);
@@ -39,15 +39,15 @@ static void test_fallback_takes_the_largest_block(void **state)
 
 static void test_fallback_robs_the_type_that_it_hurts_least(void **state)
 {
-	static const enum migratetype first[MIGRATE_PCPTYPES] = {
+	static const enum migratetype first[NR_MIGRATETYPES] = {
 		[MIGRATE_UNMOVABLE] = MIGRATE_RECLAIMABLE,
 		[MIGRATE_RECLAIMABLE] = MIGRATE_UNMOVABLE,
 		[MIGRATE_MOVABLE] = MIGRATE_RECLAIMABLE,
 	};
 
 	(void)state;
-	for (int type = 0; type < MIGRATE_PCPTYPES; type++) {
-		for (int i = 0; i < MIGRATE_PCPTYPES; i++) {
+	for (int type = 0; type < NR_MIGRATETYPES; type++) {
+		for (int i = 0; i < NR_MIGRATETYPES; i++) {
 			uint32_t pfn = A + (uint32_t)i * PAGEBLOCK_PAGES;
 
 			pageblock_set_migratetype(pfn, (enum migratetype)i);

@@ -137,7 +137,7 @@ static void test_a_zone_that_has_a_block_does_not_grow(void **state)
 
 static void gives_the_type(void)
 {
-	for (int type = 0; type < MIGRATE_PCPTYPES; type++) {
+	for (int type = 0; type < NR_MIGRATETYPES; type++) {
 		uint32_t pfn;
 
 		take_all();

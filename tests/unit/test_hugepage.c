@@ -274,13 +274,13 @@ static void test_pages_that_wait_for_the_host_pause(void **state)
 	if (!hugepages_wanted())
 		skip();
 	hugepages_note(hugepages_slow_us - 1);
-	assert_true(hugepages_pay(1));
+	assert_true(hugepages_may_ask(1));
 	hugepages_note(hugepages_slow_us);
 	last = objects_take(NULL, 64, GROWN + 24 * PAGEBLOCK_SIZE);
 	assert_int_equal(nr_asking(), 0);
 	/* Until so many have done without. */
-	assert_false(hugepages_pay(HUGEPAGES_PAUSE * PAGEBLOCK_PAGES));
-	assert_true(hugepages_pay(1));
+	assert_false(hugepages_may_ask(HUGEPAGES_PAUSE * PAGEBLOCK_PAGES));
+	assert_true(hugepages_may_ask(1));
 	last = objects_take(last, 64, 8 * PAGEBLOCK_SIZE);
 	assert_true(nr_asking() > 0);
 	objects_drop(last);
@@ -316,7 +316,7 @@ static void test_the_first_touch_of_a_large_block_tells(void **state)
 	mem_free(p);
 	hugepages_slow_us = UINT64_MAX;
 	/* The pause is over when so many have done without. */
-	hugepages_pay(HUGEPAGES_PAUSE * PAGEBLOCK_PAGES);
+	hugepages_may_ask(HUGEPAGES_PAUSE * PAGEBLOCK_PAGES);
 	finish();
 }
 

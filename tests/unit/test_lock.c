@@ -4,7 +4,9 @@
 #include "holder.h"
 #include "world.h"
 
+#include <limits.h>
 #include <setjmp.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -62,11 +64,25 @@ static void test_threads_exclude_each_other(void **state)
 	assert_int_equal(lock.word, 0);
 }
 
+/* Who is not woken sleeps on, and an alarm ends the test. */
+static void nobody_looks_for_itself(void)
+{
+	lock_sleep_ms = UINT_MAX;
+	alarm(60);
+}
+
+static void all_look_for_themselves(void)
+{
+	alarm(0);
+	lock_sleep_ms = 10;
+}
+
 static void test_who_waits_sleeps_and_is_woken(void **state)
 {
 	pthread_t thread = start_holder(), other;
 
 	(void)state;
+	nobody_looks_for_itself();
 	CHECK(pthread_create(&other, NULL, late_release, NULL) == 0);
 	errno = 77;
 	lock_acquire(&lock);
@@ -75,6 +91,7 @@ static void test_who_waits_sleeps_and_is_woken(void **state)
 	lock_release(&lock);
 	CHECK(pthread_join(other, NULL) == 0);
 	end_holder(thread);
+	all_look_for_themselves();
 }
 
 /* The woken one is in a signal handler, say, and does not look. */
@@ -92,12 +109,13 @@ static void test_who_is_not_woken_looks_for_itself(void **state)
 	end_holder(thread);
 }
 
-/* The holder lets go when all of them sleep; then they end, and nothing is
- * left. */
+/* The holder lets go when all of them wait, most likely asleep; then they end,
+ * and nothing is left. */
 static void wake_sleepers(pthread_t thread, const pthread_t *sleeper, size_t n)
 {
 	while (__atomic_load_n(&lock.waiters, __ATOMIC_RELAXED) != n)
 		sched_yield();
+	usleep(10000);
 	end_holder(thread);
 	for (size_t i = 0; i < n; i++)
 		CHECK(pthread_join(sleeper[i], NULL) == 0);
@@ -132,9 +150,11 @@ static void test_who_waits_for_it_to_be_free_does_not_take_it(void **state)
 	pthread_t thread = start_holder(), sleeper[8];
 
 	(void)state;
+	nobody_looks_for_itself();
 	for (size_t i = 0; i < array_size(sleeper); i++)
 		CHECK(pthread_create(&sleeper[i], NULL, wait_free, NULL) == 0);
 	wake_sleepers(thread, sleeper, array_size(sleeper));
+	all_look_for_themselves();
 }
 
 /* Between two who wait like this, one who takes it. */

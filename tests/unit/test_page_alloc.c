@@ -104,20 +104,20 @@ static void test_zones_that_may_not_serve_do_not(void **state)
 
 static void test_the_migrate_type_follows_the_request(void **state)
 {
-	static const gfp_t gfp[MIGRATE_PCPTYPES] = {
+	static const gfp_t gfp[NR_MIGRATETYPES] = {
 		[MIGRATE_UNMOVABLE] = GFP_USER,
 		[MIGRATE_RECLAIMABLE] = GFP_USER | GFP_RECLAIMABLE,
 		[MIGRATE_MOVABLE] = GFP_USER | GFP_MOVABLE,
 	};
-	struct page *page[MIGRATE_PCPTYPES];
+	struct page *page[NR_MIGRATETYPES];
 
-	for (int i = 0; i < MIGRATE_PCPTYPES; i++) {
+	for (int i = 0; i < NR_MIGRATETYPES; i++) {
 		page[i] = alloc_pages(NULL, gfp[i], PAGEBLOCK_ORDER);
 		assert_non_null(page[i]);
 		assert_int_equal(pageblock_migratetype(page_to_pfn(page[i])),
 				 i);
 	}
-	for (int i = 0; i < MIGRATE_PCPTYPES; i++)
+	for (int i = 0; i < NR_MIGRATETYPES; i++)
 		free_pages(NULL, page[i], PAGEBLOCK_ORDER);
 	finish(state);
 }

@@ -82,7 +82,7 @@ static void test_orders_and_types_have_lists_of_their_own(void **state)
 {
 	(void)state;
 	for (unsigned int k = 0; k <= PCP_MAX_ORDER; k++) {
-		for (int i = 0; i < MIGRATE_PCPTYPES; i++) {
+		for (int i = 0; i < NR_MIGRATETYPES; i++) {
 			enum migratetype type = (enum migratetype)i;
 			uint32_t pfn = pcp_alloc(&pcp, k, type, false);
 

@@ -4,6 +4,7 @@
 #include "base/print.h"
 #include "malloc/introspect.h"
 #include "malloc/stats.h"
+#include "os/os.h"
 
 #include "capture.h"
 
@@ -113,6 +114,25 @@ static void test_stats_show_the_figures(void **state)
 		assert_true(strcspn(at, "\n") <= 80);
 }
 
+/* Everything that the kernel may refuse has a name, also when all of it is. */
+static void test_stats_name_what_was_refused(void **state)
+{
+	uint64_t before[NR_OS_REFUSALS];
+
+	(void)state;
+	memcpy(before, os.refused, sizeof(before));
+	for (size_t i = 0; i < NR_OS_REFUSALS; i++)
+		os.refused[i] = 1000 + i;
+	capture_begin(&capture);
+	mem_stats();
+	capture_end(&capture);
+	memcpy(os.refused, before, sizeof(before));
+	for (size_t i = 0; i < NR_OS_REFUSALS; i++)
+		assert_line("\nrefused ", "%s, 1,00%zu times\n",
+			    os_refusal_names[i], i);
+	assert_null(strstr(capture.text, "(null)"));
+}
+
 /* Pieces of whole lines, whatever the size of the buffer. */
 static void test_stats_are_the_same_through_a_small_buffer(void **state)
 {
@@ -167,6 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_numbers_are_for_people),
 		cmocka_unit_test(test_stats_show_the_figures),
+		cmocka_unit_test(test_stats_name_what_was_refused),
 		cmocka_unit_test(
 			test_stats_are_the_same_through_a_small_buffer),
 		cmocka_unit_test(
