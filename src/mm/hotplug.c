@@ -210,6 +210,11 @@ static bool section_is_free(const struct zone *zone, uint32_t index)
 	return section->zone == zone && section->nr_free == section->online;
 }
 
+static uint32_t sections_of(size_t n)
+{
+	return (uint32_t)((n + SECTION_PAGES - 1) >> SECTION_ORDER);
+}
+
 /* The first of n neighbouring free sections; UINT32_MAX: none. With `whole`,
  * of such as need no commit. */
 static uint32_t find_free_sections(const struct zone *zone, uint32_t n,
@@ -231,14 +236,25 @@ static uint32_t find_free_sections(const struct zone *zone, uint32_t n,
 	return UINT32_MAX;
 }
 
-/* Takes neighbouring free sections off the free areas. */
-static uint32_t contig_take(struct zone *zone, uint32_t count, bool whole)
+/* The window's last section may be short. */
+static bool contig_fits(uint32_t first, size_t n)
 {
-	uint32_t first;
+	return first != UINT32_MAX &&
+	       n <= vm.nr_pages - ((size_t)first << SECTION_ORDER);
+}
+
+/* Takes neighbouring free sections off the free areas, so many that they have
+ * n pages; the first one. */
+static uint32_t contig_take(struct zone *zone, size_t n, bool whole)
+{
+	uint32_t first, count = sections_of(n);
 
 	lock_acquire(&zone->lock);
 	first = find_free_sections(zone, count, whole);
-	if (first != UINT32_MAX)
+	/* If these reach beyond the window's end, there are no others. */
+	if (!contig_fits(first, n))
+		first = UINT32_MAX;
+	else
 		for (uint32_t i = first;
 		     i < first + count && i < nr_online_sections; i++)
 			buddy_take_section(zone, i);
@@ -307,8 +323,8 @@ static void contig_put_back(struct zone *zone, uint32_t first, uint32_t count)
 
 static uint32_t alloc_contig_locked(struct zone *zone, size_t n, bool whole)
 {
-	uint32_t count = (uint32_t)((n + SECTION_PAGES - 1) >> SECTION_ORDER);
-	uint32_t first = contig_take(zone, count, whole);
+	uint32_t first = contig_take(zone, n, whole);
+	uint32_t count = sections_of(n);
 
 	if (first == UINT32_MAX)
 		return 0;

@@ -300,6 +300,26 @@ static void test_a_refused_request_takes_nothing(void **state)
 	assert_true(child_succeeds(is_refused_sections));
 }
 
+/* It has room for three pageblocks only. */
+static void keeps_within_the_window(void)
+{
+	size_t n = (NR_SECTIONS - 2) * SECTION_PAGES + LAST_N;
+
+	CHECK(zone_grow(zone, 0, MIGRATE_MOVABLE));
+	CHECK(!zone_alloc_contig(zone, n + 1));
+	CHECK(world_used() == 0);
+	validate();
+	CHECK(zone_alloc_contig(zone, n) == SECTION_PAGES);
+	CHECK(!zone_alloc_contig(zone, LAST_N + 1));
+	validate();
+}
+
+static void test_a_short_last_section_ends_the_window(void **state)
+{
+	(void)state;
+	assert_true(child_succeeds(keeps_within_the_window));
+}
+
 /* The first free sections would have to grow, which is refused. */
 static void avoids_what_cannot_grow(void)
 {
@@ -366,6 +386,7 @@ int main(void)
 		cmocka_unit_test(test_sections_are_allocated_in_a_row),
 		cmocka_unit_test(test_the_first_request_may_be_for_sections),
 		cmocka_unit_test(test_a_refused_request_takes_nothing),
+		cmocka_unit_test(test_a_short_last_section_ends_the_window),
 		cmocka_unit_test(test_sections_that_cannot_grow_are_avoided),
 		cmocka_unit_test(test_a_section_grows_at_its_end_alone),
 	};
