@@ -43,6 +43,10 @@ static _Noreturn void fault_slab(const char *what, const void *p,
 		print_fatal("%s of %p, which points %zu bytes into a block "
 			    "of %zu bytes at %p (slab %u)", what, p, inside,
 			    size, (const void *)object, word_handle(word));
+	if (slab_ends_before(slab, p))
+		print_fatal("%s of %p, which is not allocated: it lies behind "
+			    "the last block of %zu bytes in slab %u", what, p,
+			    size, word_handle(word));
 	if (word_is_asleep(word) || object_has_key(p) || slab_has(slab, p))
 		print_fatal("%s %p (size class %zu, slab %u)",
 			    fault_of_freed(what), p, size, word_handle(word));

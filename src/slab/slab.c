@@ -99,12 +99,13 @@ static uint64_t slab_reciprocal(const struct slab *slab)
 	return (size_classes[slab->class].magic >> 32) + 1;
 }
 
-/* No object that starts in the page is in use: each gets its key. */
+/* No object that starts in the page is in use: each gets its key, and so does
+ * what is left behind the last one, for to free it would look like an object
+ * by its place. */
 static void slab_wake_page(struct slab *slab, size_t page)
 {
 	size_t size = size_classes[slab->class].size;
-	size_t start = page << PAGE_SHIFT;
-	size_t end = min(start + PAGE_SIZE, slab_end(slab));
+	size_t start = page << PAGE_SHIFT, end = start + PAGE_SIZE;
 	size_t at = (start + size - 1) / size * size;
 	char *object = slab_base(slab) + at;
 	uint64_t key = object_key(object);
@@ -231,11 +232,16 @@ size_t slab_put(struct slab *slab, void **objects, size_t n)
 	return put;
 }
 
+bool slab_ends_before(const struct slab *slab, const void *p)
+{
+	return (size_t)((const char *)p - slab_base(slab)) >= slab_end(slab);
+}
+
 bool slab_has(const struct slab *slab, const void *p)
 {
 	size_t offset = (size_t)((const char *)p - slab_base(slab));
 
-	return offset >= slab_end(slab) ||
+	return slab_ends_before(slab, p) ||
 	       bitmap_test(slab->free,
 			   offset / size_classes[slab->class].size);
 }

@@ -119,6 +119,9 @@ size_t slab_put(struct slab *slab, void **objects, size_t n);
  * the lock, while the slab is isolated; pages purged. */
 size_t slab_sweep(struct slab *slab);
 
+/* No object starts there: it is what is left behind the last one. */
+bool slab_ends_before(const struct slab *slab, const void *p);
+
 /* Is the object the slab's own, not handed out? For messages. */
 bool slab_has(const struct slab *slab, const void *p);
 
