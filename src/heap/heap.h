@@ -30,6 +30,7 @@
 
 #include "base/options.h"
 #include "mm/page_alloc.h"
+#include "os/thread.h"
 #include "slab/barn.h"
 #include "slab/fault.h"
 
@@ -77,7 +78,9 @@ struct heap {
 	/* under the registry lock */
 	struct heap *next;		/* all heaps */
 	enum heap_state state;
+	bool marked;			/* its thread has the mark */
 	uintptr_t owner;		/* lock_self() of its thread */
+	struct thread_mark mark;
 	/* a copy of size_class_bins: one register reaches both */
 	alignas(CACHE_LINE) uint16_t bin_of_size[LOOKUP_MAX / MIN_ALIGN + 1];
 };

@@ -2,7 +2,8 @@
  * heap_fork - the allocator survives fork.
  *
  * 1. Prepare takes all locks, by rank, so that what they protect is whole in
- *    the child.
+ *    the child; and before them that of the C library's list of streams
+ *    (os/thread.h).
  * 2. A handler that interrupted the allocator may fork while others wait for
  *    what its own thread holds; what they hold meanwhile is not to be had.
  *    They wait at places where that is whole (before they take a zone's
@@ -61,25 +62,43 @@ void heap_fork_prepare(void)
 {
 	bool interrupted = !fork_each_lock(lock_fork_not_mine);
 
+	thread_fork_lock_streams();
 	fork_each_lock(interrupted ? lock_fork_try : lock_fork_take);
 }
 
 void heap_fork_parent(void)
 {
 	fork_release_all(lock_fork_parent);
+	thread_fork_unlock_streams();
+}
+
+/* The kernel knows nothing of what the thread had in the parent. */
+static void heap_mark_child(struct heap *heap)
+{
+	if (!heap->marked)
+		return;
+	thread_mark_init(&heap->mark);
+	heap->marked = thread_mark_take(&heap->mark);
 }
 
 void heap_fork_child(void)
 {
 	for (struct heap *heap = registry.heaps; heap; heap = heap->next) {
-		if (heap->state != HEAP_OWNED || heap->owner == lock_self())
+		if (heap->state != HEAP_OWNED)
 			continue;
+		if (heap->owner == lock_self()) {
+			heap_mark_child(heap);
+			continue;
+		}
+		registry.lost = true;
 		heap->state = HEAP_ORPHAN;
+		heap->marked = false;
 		heap->owner = 0;
 		registry.nr_idle++;
 	}
 	lock_fork_forget();
 	fork_release_all(lock_fork_child);
+	thread_fork_reset_streams();
 }
 
 /* Survives fork in the thread that is at it. */
@@ -89,6 +108,7 @@ static __thread bool registering
 void heap_fork_register(void)
 {
 	int who = __atomic_load_n(&registry.fork_handlers, __ATOMIC_ACQUIRE);
+	bool done;
 	int self;
 
 	if (who == FORK_HANDLERS_DONE || registering)
@@ -107,12 +127,13 @@ void heap_fork_register(void)
 		who = 0;
 	}
 	registering = true;
-	/* This may allocate. */
-	thread_at_fork(heap_fork_prepare, heap_fork_parent, heap_fork_child);
+	/* This may allocate. Without memory the next one tries again. */
+	done = thread_at_fork(heap_fork_prepare, heap_fork_parent,
+			      heap_fork_child);
 	registering = false;
 	/* Pairs with the acquire in heap_fork_watch. */
-	__atomic_store_n(&registry.fork_handlers, FORK_HANDLERS_DONE,
-			 __ATOMIC_RELEASE);
+	__atomic_store_n(&registry.fork_handlers,
+			 done ? FORK_HANDLERS_DONE : 0, __ATOMIC_RELEASE);
 }
 
 void heap_adopt(struct heap *heap)

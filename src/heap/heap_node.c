@@ -63,9 +63,7 @@ static void heap_move(struct heap *heap, int here)
 		return;
 	thread_set_heap(next);
 	heap_leave_behind(heap);
-	/* Its end is no longer that of the process. */
-	if (heap == registry.first)
-		heap_register_first();
+	heap_watch_end(next);
 }
 
 /* New nodes come online, and all take their new places. */

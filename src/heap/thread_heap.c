@@ -9,8 +9,9 @@
 __thread struct thread_fast thread_fast
 	__attribute__((tls_model("initial-exec"))) = { .map_end = NO_MAP_END };
 
-/* Its heap has been taken back, and it gets no other. */
-static __thread bool thread_has_ended
+/* Where destructors tell the end: it will be told; its heap has been taken
+ * back, and it gets no other. */
+static __thread bool end_is_told, thread_has_ended
 	__attribute__((tls_model("initial-exec")));
 
 /* The least number of threads that a window has room for the caches of: what
@@ -79,11 +80,16 @@ static struct heap *heap_create(struct heap *single, int here)
 	return heap;
 }
 
+static void heap_own(struct heap *heap)
+{
+	heap->state = HEAP_OWNED;
+	heap->owner = lock_self();
+}
+
 static void heap_add(struct heap *heap)
 {
 	lock_acquire(&registry.lock);
-	heap->state = HEAP_OWNED;
-	heap->owner = lock_self();
+	heap_own(heap);
 	heap->number = (uint8_t)registry.nr_heaps;
 	heap->next = registry.heaps;
 	registry.heaps = heap;
@@ -91,6 +97,26 @@ static void heap_add(struct heap *heap)
 	__atomic_store_n(&registry.nr_heaps, registry.nr_heaps + 1,
 			 __ATOMIC_RELAXED);
 	lock_release(&registry.lock);
+}
+
+/* Its thread is gone; the caller has its mark now. Under the registry lock. */
+static bool heap_is_left(struct heap *heap)
+{
+	return heap->state == HEAP_OWNED && heap->marked &&
+	       thread_mark_take(&heap->mark);
+}
+
+/* The heap waits for a thread. Under the registry lock. */
+static void heap_put_back(struct heap *heap)
+{
+	if (heap->marked)
+		thread_mark_drop(&heap->mark);
+	heap->marked = false;
+	heap->state = HEAP_FREE;
+	heap->owner = 0;
+	/* Relaxed: read without the lock, as a hint. */
+	__atomic_store_n(&registry.nr_idle, registry.nr_idle + 1,
+			 __ATOMIC_RELAXED);
 }
 
 /*
@@ -140,6 +166,10 @@ static void heap_shrink(enum reclaim how)
 	}
 	lock_acquire(&registry.lock);
 	for (struct heap *heap = registry.heaps; heap; heap = heap->next) {
+		if (heap != own && heap_is_left(heap)) {
+			heap_put_back(heap);
+			pcp_drain(&heap->pcp, true);
+		}
 		if (heap->state == HEAP_OWNED) {
 			if (heap != own && reclaim_purges(how))
 				heap_purge_runs(heap, how);
@@ -224,15 +254,12 @@ void heap_leave_behind(struct heap *heap)
 	heap_flush_bins(heap, true);
 	pcp_drain(&heap->pcp, true);
 	lock_acquire(&registry.lock);
-	heap->state = HEAP_FREE;
-	heap->owner = 0;
-	/* Relaxed: read without the lock, as a hint. */
-	__atomic_store_n(&registry.nr_idle, registry.nr_idle + 1,
-			 __ATOMIC_RELAXED);
+	heap_put_back(heap);
 	lock_release(&registry.lock);
 }
 
-/* The end of a thread. What it frees from now on goes to the shared heap. */
+/* The thread says that it ends. What it frees from now on goes to the shared
+ * heap. */
 static void heap_end(void *unused __attribute__((unused)))
 {
 	struct heap *heap = thread_heap();
@@ -247,21 +274,22 @@ static struct heap *heap_reuse(int node)
 {
 	struct heap *heap = NULL;
 
-	if (!__atomic_load_n(&registry.nr_idle, __ATOMIC_RELAXED))
+	if (!__atomic_load_n(&registry.nr_idle, __ATOMIC_RELAXED) &&
+	    !thread_marks_work())
 		return NULL;
 	lock_acquire(&registry.lock);
 	for (heap = registry.heaps; heap; heap = heap->next)
-		if (heap->state != HEAP_OWNED && heap->node == node)
+		if (heap->node == node && (heap->state != HEAP_OWNED ||
+					   heap_is_left(heap)))
 			break;
-	if (heap) {
-		if (heap->state == HEAP_ORPHAN)
-			heap_adopt(heap);
-		heap->state = HEAP_OWNED;
-		heap->owner = lock_self();
-		/* Relaxed: read without the lock, as a hint. */
+	if (heap && heap->state == HEAP_ORPHAN)
+		heap_adopt(heap);
+	/* Relaxed: read without the lock, as a hint. */
+	if (heap && heap->state != HEAP_OWNED)
 		__atomic_store_n(&registry.nr_idle, registry.nr_idle - 1,
 				 __ATOMIC_RELAXED);
-	}
+	if (heap)
+		heap_own(heap);
 	lock_release(&registry.lock);
 	return heap;
 }
@@ -283,7 +311,8 @@ struct heap *heap_take(int here)
 }
 
 /* The heap that this thread had before the loader gave its thread-local
- * values their first contents. */
+ * values their first contents; or that of a thread that is gone, in whose
+ * place in memory this one is. */
 static struct heap *heap_recover(void)
 {
 	struct heap *heap;
@@ -292,9 +321,10 @@ static struct heap *heap_recover(void)
 	for (heap = registry.heaps; heap; heap = heap->next)
 		if (heap->state == HEAP_OWNED && heap->owner == lock_self())
 			break;
+	/* If it is not this thread's already. */
+	if (heap && heap->marked)
+		thread_mark_take(&heap->mark);
 	lock_release(&registry.lock);
-	if (heap)
-		thread_set_heap(heap);
 	return heap;
 }
 
@@ -302,15 +332,15 @@ static struct heap *heap_attach(void)
 {
 	struct heap *heap = heap_recover();
 
-	if (heap)
-		return heap;
-	heap_fork_register();
-	heap = heap_take(heap_here());
+	if (!heap) {
+		heap_fork_register();
+		heap = heap_take(heap_here());
+	}
 	if (!heap)
 		return NULL;
 	thread_set_heap(heap);
-	/* This allocates, from the heap that is in place now. */
-	thread_at_exit(heap_end, NULL);
+	if (heap != registry.first)
+		heap_watch_end(heap);
 	return heap;
 }
 
@@ -340,12 +370,20 @@ void heap_leave_shared(void)
 	lock_release(&registry.shared_lock);
 }
 
-void heap_register_first(void)
+void heap_watch_end(struct heap *heap)
 {
-	if (registry.first_registered)
+	if (heap->marked || end_is_told)
 		return;
-	registry.first_registered = true;
-	thread_at_exit(heap_end, NULL);
+	if (thread_marks_work()) {
+		lock_acquire(&registry.lock);
+		thread_mark_init(&heap->mark);
+		heap->marked = thread_mark_take(&heap->mark);
+		lock_release(&registry.lock);
+	} else {
+		end_is_told = true;
+		/* This allocates, from the heap that is in place now. */
+		thread_at_exit(heap_end, NULL);
+	}
 }
 
 void heap_tick_slow(struct heap *heap, uint64_t now)
@@ -356,7 +394,7 @@ void heap_tick_slow(struct heap *heap, uint64_t now)
 	/* The first thread may end before the process, but only a process with
 	 * more threads has to know. */
 	if (heap == registry.first && nr_heaps() > 1)
-		heap_register_first();
+		heap_watch_end(heap);
 	heap_flush_bins(heap, false);
 	reclaim_tick(now);
 	heap->watched = WATCHED_CALLS;
@@ -440,6 +478,6 @@ void heap_validate(void)
 		barn_validate(barn);
 	for (unsigned int class = 0; class < NR_CLASSES; class++) {
 		heap_count(class, &counts);
-		CHECK(counts.nr_free <= counts.nr_alloc);
+		CHECK(counts.nr_free <= counts.nr_alloc || registry.lost);
 	}
 }

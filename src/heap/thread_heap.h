@@ -2,11 +2,12 @@
  * thread_heap - which heap a thread has, from its first call to its last.
  *
  * 1. A thread gets a heap at its first call: one whose thread has ended, or
- *    a new one. When it ends, what the heap holds goes to the barns and the
- *    zones, and the heap waits for the next thread.
- * 2. Calls after the end of a thread (destructors of keys), and of threads
- *    that there was no memory to make a heap for, use the shared heap under
- *    its lock.
+ *    a new one. When its thread is gone, the next that looks takes it as it
+ *    stands; or what it holds goes to the barns and the zones at the next
+ *    reclaim.
+ * 2. Threads that there was no memory to make a heap for use the shared heap
+ *    under its lock. So do calls after the end of a thread where that is told
+ *    by its destructors (os/thread.h): those of keys run later.
  * 3. In the child of fork the heaps of the other threads are orphans: they
  *    serve new threads, without what lay in their bins (heap_fork.c).
  */
@@ -24,7 +25,6 @@
 struct heap_registry {
 	struct lock start_lock;
 	bool started;
-	bool first_registered;	/* the first thread's end is known */
 	struct heap *first;	/* of the first thread */
 	struct lock shared_lock;
 	struct heap *shared;	/* NULL: not yet made. Atomic */
@@ -32,6 +32,7 @@ struct heap_registry {
 	struct lock lock;
 	struct heap *heaps;
 	size_t nr_heaps, nr_idle;
+	bool lost;		/* some were, by fork, with calls not counted */
 	int fork_handlers;	/* Atomic: the process that registers them, 0:
 				 * none yet (heap_fork.c) */
 };
@@ -108,8 +109,8 @@ struct heap *heap_take(int here);
 /* Nobody's from now on: what it holds goes to barns and zones. */
 void heap_leave_behind(struct heap *heap);
 
-/* The end of the first thread is told from now on, if it was not. */
-void heap_register_first(void);
+/* The end of the calling thread, whose heap this is, is told from now on. */
+void heap_watch_end(struct heap *heap);
 
 /* Where there is more than one node or last-level cache (heap_node.c): */
 

@@ -1,11 +1,13 @@
 /*
  * thread-keys - all keys stay free for the program, and malloc works in
- * every round of the key destructors, also when the thread's heap has gone.
+ * every round of the key destructors, also when it is the thread's first call.
  */
 #include "hard.h"
 #include <limits.h>
 #include <malloc.h>
 #include <pthread.h>
+
+#define STACK_SIZE	(64 * KIB)
 
 static pthread_key_t keys[PTHREAD_KEYS_MAX];
 static int nr_keys;
@@ -84,12 +86,59 @@ static void run_threads(int n)
 	nr_left = 0;
 }
 
+static void destroy_first(void *arg)
+{
+	CHECK(arg == &nr_keys);
+	every_class_once();
+}
+
+static void *use_nothing(void *key)
+{
+	CHECK(!pthread_setspecific(*(pthread_key_t *)key, &nr_keys));
+	return NULL;
+}
+
+/* Threads on stacks of their own, which nobody takes for each other. */
+static void run_first_calls(pthread_key_t *key, char *stacks, int n)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	int i;
+
+	CHECK(!pthread_attr_init(&attr));
+	for (i = 0; i < n; i++) {
+		CHECK(!pthread_attr_setstack(&attr, stacks + i * STACK_SIZE,
+					     STACK_SIZE));
+		CHECK(!pthread_create(&thread, &attr, use_nothing, key));
+		CHECK(!pthread_join(thread, NULL));
+		madvise(stacks + i * STACK_SIZE, STACK_SIZE, MADV_DONTNEED);
+	}
+	CHECK(!pthread_attr_destroy(&attr));
+}
+
+static void test_first_calls_of_destructors(void)
+{
+	char *stacks = hard_map(600 * STACK_SIZE);
+	pthread_key_t key;
+	size_t before;
+
+	CHECK(!pthread_key_create(&key, destroy_first));
+	run_first_calls(&key, stacks, 100);
+	malloc_trim(0);
+	before = rss();
+	run_first_calls(&key, stacks + 100 * STACK_SIZE, 500);
+	malloc_trim(0);
+	CHECK_OP(rss(), <, before + MIB);
+	CHECK(!pthread_key_delete(key));
+}
+
 int main(void)
 {
 	size_t before;
 
 	hard_start(60);
 	free(malloc(hide(100UL)));
+	test_first_calls_of_destructors();
 	while (nr_keys < PTHREAD_KEYS_MAX &&
 	       !pthread_key_create(&keys[nr_keys], destroy))
 		nr_keys++;

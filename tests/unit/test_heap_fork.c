@@ -18,7 +18,7 @@
 
 static pthread_barrier_t barrier;
 static struct heap *other;	/* the resting thread's heap */
-static void *kept[COUNT], *freed[COUNT];
+static void *kept[COUNT], *freed[COUNT], *few[3];
 static void (*in_child)(void);
 
 /* Has objects in its stacks, and some that live; then rests. */
@@ -32,12 +32,16 @@ static void *rest(void *arg)
 	}
 	for (size_t i = 0; i < COUNT; i++)
 		mem_free(freed[i]);
+	for (size_t i = 0; i < array_size(few); i++)
+		few[i] = mem_malloc(3000);
 	mem_free(mem_malloc(64 << 10));
 	other = thread_heap();
 	pthread_barrier_wait(&barrier);
 	pthread_barrier_wait(&barrier);
 	for (size_t i = 0; i < COUNT; i++)
 		mem_free(kept[i]);
+	for (size_t i = 0; i < array_size(few); i++)
+		mem_free(few[i]);
 	return arg;
 }
 
@@ -154,6 +158,22 @@ static void test_objects_of_a_lost_thread_are_not_believed(void **state)
 {
 	(void)state;
 	with_a_lost_thread(adopts_a_torn_stack);
+}
+
+/* Its mallocs were not yet counted. */
+static void frees_what_it_had(void)
+{
+	for (size_t i = 0; i < array_size(few); i++)
+		mem_free(few[i]);
+	reclaim_caches();
+	heap_flush();
+	heap_validate();
+}
+
+static void test_calls_of_a_lost_thread_may_be_lost(void **state)
+{
+	(void)state;
+	with_a_lost_thread(frees_what_it_had);
 }
 
 static void adopts_a_torn_bin(void)
@@ -281,6 +301,7 @@ int main(void)
 		cmocka_unit_test(
 			test_objects_of_a_lost_thread_are_not_believed),
 		cmocka_unit_test(test_a_stack_of_a_lost_thread_is_not_believed),
+		cmocka_unit_test(test_calls_of_a_lost_thread_may_be_lost),
 		cmocka_unit_test(test_a_new_thread_has_the_heap_of_a_lost_one),
 		cmocka_unit_test(test_the_thread_that_forked_keeps_its_heap),
 	};
