@@ -154,6 +154,25 @@ static void test_the_clean_part_of_a_block_is_not_counted(void **state)
 	finish();
 }
 
+/* Without a page in its midst the kernel refuses to purge it. */
+static void test_a_refused_block_keeps_no_other_one(void **state)
+{
+	struct page *page = begin();
+	size_t n = 1UL << orders[4];
+	void *hole = pfn_to_address(pfns[4] + n - 1);
+
+	(void)state;
+	assert_int_equal(munmap(hole, PAGE_SIZE), 0);
+	assert_int_equal(world_purge(SIZE_MAX, 0), 512 + 32 + 8 + 4 + 1);
+	assert_int_equal(world_purge(SIZE_MAX, 0), 0);
+	assert_true(os_remap(hole, PAGE_SIZE));
+	assert_true(is_dirty(4));
+	assert_int_equal(zone->nr_free_dirty, n);
+	finish();
+	assert_int_equal(world_purge(SIZE_MAX, 0), n);
+	end(page);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +184,8 @@ int main(void)
 				       fresh),
 		cmocka_unit_test_setup(
 			test_the_clean_part_of_a_block_is_not_counted, fresh),
+		cmocka_unit_test_setup(test_a_refused_block_keeps_no_other_one,
+				       fresh),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);
