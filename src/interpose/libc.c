@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/cdefs.h>
+#include <sys/mman.h>
 
 #include "base/base.h"
 #include "inspect/report.h"
@@ -183,6 +184,17 @@ EXPORT struct mallinfo mallinfo(void)
 EXPORT int mallopt(int param, int value)
 {
 	return mem_mallopt(param, value);
+}
+
+/* Not of the allocator, but what they do to its reservations is. */
+EXPORT int mlockall(int flags)
+{
+	return mem_mlockall(flags);
+}
+
+EXPORT int munlockall(void)
+{
+	return mem_munlockall();
 }
 
 EXPORT void *zbm_malloc_node(size_t size, int nid)

@@ -81,6 +81,10 @@ size_t mem_good_size(size_t size);
 /* malloc_trim(3): 1 when memory went back. */
 int mem_trim(size_t pad);
 
+/* mlockall(2) and munlockall(2), without what is reserved and not used. */
+int mem_mlockall(int flags);
+int mem_munlockall(void);
+
 void mem_stats(void);				/* malloc_stats(3) */
 int mem_info(int options, FILE *stream);	/* malloc_info(3) */
 struct mallinfo2 mem_mallinfo2(void);		/* mallinfo2(3) */

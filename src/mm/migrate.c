@@ -172,7 +172,7 @@ static enum migrate fill(struct target *target)
 
 static bool migration_pays(void)
 {
-	return os.page_size == PAGE_SIZE &&
+	return os.page_size == PAGE_SIZE && !os_is_locked() &&
 	       __atomic_load_n(&nr_moved, __ATOMIC_RELAXED) < MOVED_MAX &&
 	       !__atomic_load_n(&os.refused[OS_REFUSED_MOVE], __ATOMIC_RELAXED);
 }

@@ -19,6 +19,18 @@
 #define MADV_POPULATE_WRITE	23	/* Linux 5.14 */
 #endif
 
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED	24	/* Linux 5.18 */
+#endif
+
+#ifndef MCL_ONFAULT
+#define MCL_ONFAULT	4	/* Linux 4.4 */
+#endif
+
+#ifndef MLOCK_ONFAULT
+#define MLOCK_ONFAULT	1	/* Linux 4.4 */
+#endif
+
 struct os os;
 
 const char *const os_refusal_names[NR_OS_REFUSALS] = {
@@ -77,6 +89,86 @@ void os_release(void *addr, size_t size)
 	errno = saved_errno;
 }
 
+/* 0 for the result of a system call that went well, or its error. */
+static int os_error(long result, int saved_errno)
+{
+	int error = result ? errno : 0;
+
+	errno = saved_errno;
+	return error;
+}
+
+int os_mlock(void *addr, size_t size, bool at_touch)
+{
+	int saved_errno = errno;
+
+	return os_error(at_touch ?
+			syscall(SYS_mlock2, addr, size, MLOCK_ONFAULT) :
+			syscall(SYS_mlock, addr, size), saved_errno);
+}
+
+int os_munlock(void *addr, size_t size)
+{
+	int saved_errno = errno;
+
+	return os_error(syscall(SYS_munlock, addr, size), saved_errno);
+}
+
+int os_mlockall(int flags)
+{
+	int saved_errno = errno;
+
+	return os_error(syscall(SYS_mlockall, flags), saved_errno);
+}
+
+int os_munlockall(void)
+{
+	int saved_errno = errno;
+
+	return os_error(syscall(SYS_munlockall), saved_errno);
+}
+
+/* Locks are not those of a child. */
+static cold_path int os_locks_of_process(int locks)
+{
+	return __atomic_load_n(&os.locker, __ATOMIC_RELAXED) == getpid() ?
+	       locks : 0;
+}
+
+/* MCL_CURRENT: what was there is locked. MCL_FUTURE: what comes, too. */
+static int os_locks(void)
+{
+	int locks = __atomic_load_n(&os.locks, __ATOMIC_RELAXED);
+
+	return likely(!locks) ? 0 : os_locks_of_process(locks);
+}
+
+bool os_is_locked(void)
+{
+	return os_locks() != 0;
+}
+
+int os_set_locks(int locks)
+{
+	int before = os_locks();
+
+	__atomic_store_n(&os.locker, getpid(), __ATOMIC_RELAXED);
+	__atomic_store_n(&os.locks, locks, __ATOMIC_RELAXED);
+	return before;
+}
+
+/* What becomes writable is new to a program that wants all new memory locked;
+ * false where mmap would be refused, too, at RLIMIT_MEMLOCK. */
+static bool os_lock_if_all_is(void *addr, size_t size)
+{
+	int error;
+
+	if (likely(!(os_locks() & MCL_FUTURE)))
+		return true;
+	error = os_mlock(addr, size, true);
+	return error != ENOMEM && error != EAGAIN;
+}
+
 static bool os_protect(void *addr, size_t size, int prot)
 {
 	int saved_errno = errno;
@@ -94,7 +186,8 @@ bool os_make_readable(void *addr, size_t size)
 bool os_commit(void *addr, size_t size)
 {
 	__atomic_fetch_add(&os.nr_commits, 1, __ATOMIC_RELAXED);
-	return os_protect(addr, size, PROT_READ | PROT_WRITE);
+	return os_protect(addr, size, PROT_READ | PROT_WRITE) &&
+	       os_lock_if_all_is(addr, size);
 }
 
 static bool os_advise(void *addr, size_t size, int advice,
@@ -109,13 +202,38 @@ static bool os_advise(void *addr, size_t size, int advice,
 	return ok;
 }
 
+static bool os_discard(void *addr, size_t size)
+{
+	return syscall(SYS_madvise, addr, size, MADV_DONTNEED) == 0;
+}
+
+/* A program has locked some of it, and freed it so. The lock stays for what is
+ * touched later. An older kernel takes it away: nobody has this memory; but
+ * not where all memory of the process shall be locked. */
+static cold_path bool os_discard_locked(void *addr, size_t size)
+{
+	if (syscall(SYS_madvise, addr, size, MADV_DONTNEED_LOCKED) == 0)
+		return true;
+	return errno == EINVAL && !os_is_locked() &&
+	       os_munlock(addr, size) == 0 && os_discard(addr, size);
+}
+
 bool os_purge(void *addr, size_t size)
 {
+	int saved_errno;
+	bool ok;
+
 	/* The kernel would round up, over what is not meant. */
 	if (((uintptr_t)addr | size) & (os.page_size - 1))
 		return false;
 	__atomic_fetch_add(&os.nr_purges, 1, __ATOMIC_RELAXED);
-	return os_advise(addr, size, MADV_DONTNEED, OS_REFUSED_PURGE);
+	saved_errno = errno;
+	ok = os_discard(addr, size) ||
+	     (errno == EINVAL && os_discard_locked(addr, size));
+	if (!ok)
+		os_refuse(OS_REFUSED_PURGE);
+	errno = saved_errno;
+	return ok;
 }
 
 bool os_populate(void *addr, size_t size)
@@ -125,6 +243,14 @@ bool os_populate(void *addr, size_t size)
 				__ATOMIC_RELAXED) &&
 	       os_advise(addr, size, MADV_POPULATE_WRITE,
 			 OS_REFUSED_POPULATE);
+}
+
+void os_fault_in(void *addr, size_t size)
+{
+	int saved_errno = errno;
+
+	syscall(SYS_madvise, addr, size, MADV_POPULATE_WRITE);
+	errno = saved_errno;
 }
 
 bool os_incore(const void *addr, size_t size, unsigned char *incore)
@@ -155,10 +281,15 @@ void os_split_hugepage(void *addr, size_t size)
 bool os_move(void *from, void *to, size_t size)
 {
 	int saved_errno = errno;
-	long at = syscall(SYS_mremap, from, size, size, MREMAP_MAYMOVE |
-			  MREMAP_FIXED | MREMAP_DONTUNMAP, to);
-	bool ok = at == (long)to;
+	long at;
+	bool ok;
 
+	/* The kernel takes the lock from the place that is left. */
+	if (os_is_locked())
+		return false;
+	at = syscall(SYS_mremap, from, size, size, MREMAP_MAYMOVE |
+		     MREMAP_FIXED | MREMAP_DONTUNMAP, to);
+	ok = at == (long)to;
 	if (!ok)
 		os_refuse(OS_REFUSED_MOVE);
 	errno = saved_errno;
@@ -168,10 +299,14 @@ bool os_move(void *from, void *to, size_t size)
 bool os_remap(void *addr, size_t size)
 {
 	int saved_errno = errno;
-	bool ok = mmap(addr, size, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
-		       -1, 0) == addr;
+	bool ok;
 
+	/* It would be unlocked, or filled at once. */
+	if (os_is_locked())
+		return false;
+	ok = mmap(addr, size, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+		  -1, 0) == addr;
 	errno = saved_errno;
 	return ok;
 }
@@ -301,18 +436,29 @@ size_t os_resident(void)
 	return os_statm(1);
 }
 
-size_t os_address_space_left(void)
+static size_t os_rlimit(int resource)
 {
 	int saved_errno = errno;
 	struct rlimit limit;
-	size_t used;
 
-	if (syscall(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit)) {
+	if (syscall(SYS_prlimit64, 0, resource, NULL, &limit)) {
 		errno = saved_errno;
 		return SIZE_MAX;
 	}
-	if (limit.rlim_cur == RLIM_INFINITY)
+	return limit.rlim_cur == RLIM_INFINITY ? SIZE_MAX : limit.rlim_cur;
+}
+
+size_t os_lock_limit(void)
+{
+	return os_rlimit(RLIMIT_MEMLOCK);
+}
+
+size_t os_address_space_left(void)
+{
+	size_t limit = os_rlimit(RLIMIT_AS), used;
+
+	if (limit == SIZE_MAX)
 		return SIZE_MAX;
 	used = os_statm(0);
-	return limit.rlim_cur > used ? limit.rlim_cur - used : 0;
+	return limit > used ? limit - used : 0;
 }

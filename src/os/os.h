@@ -27,6 +27,9 @@ struct os {
 	size_t page_size;	/* of the machine, bytes, a power of two */
 	uint64_t refused[NR_OS_REFUSALS];
 	uint64_t nr_commits, nr_purges;	/* system calls */
+	/* atomic: see os_set_locks */
+	int locks;		/* MCL_CURRENT, MCL_FUTURE */
+	int locker;		/* the process that wanted them */
 };
 
 extern struct os os;
@@ -42,17 +45,22 @@ void os_release(void *addr, size_t size);
 bool os_make_readable(void *addr, size_t size);
 
 /* Makes it writable; false when the kernel refuses (commit limit,
- * RLIMIT_DATA). The range is a multiple of os.page_size. */
+ * RLIMIT_DATA, and RLIMIT_MEMLOCK where all new memory is locked). The range is
+ * a multiple of os.page_size. */
 bool os_commit(void *addr, size_t size);
 
-/* Gives the memory back to the kernel; it reads as zero afterwards. False: the
- * contents stayed as they were, because the kernel refused or the range is
- * not made of whole pages of the machine. */
+/* Gives the memory back to the kernel, locked or not; it reads as zero
+ * afterwards. False: the contents stayed as they were, or some of them, because
+ * the kernel refused or the range is not made of whole pages of the machine. */
 bool os_purge(void *addr, size_t size);
 
 /* Brings memory for pages that will be written, all at once: a fault for each
  * takes longer. False: there is none yet, the first touch brings it. */
 bool os_populate(void *addr, size_t size);
+
+/* The same for memory that a program wants to be there. Before Linux 5.14, and
+ * where memory is short, the first touch brings it. */
+void os_fault_in(void *addr, size_t size);
 
 /* Sets bit 0 of incore[i] for each page i that is in memory; a page that is
  * not may yet be swapped out. False: unknown, or pages are not of PAGE_SIZE. */
@@ -72,6 +80,22 @@ bool os_move(void *from, void *to, size_t size);
 
 /* Maps the range afresh: zero, writable, as one piece with its neighbours. */
 bool os_remap(void *addr, size_t size);
+
+/* mlock(2), munlock(2), mlockall(2) and munlockall(2): 0, or the error number.
+ * What is locked at_touch does not come before. */
+int os_mlock(void *addr, size_t size, bool at_touch);
+int os_munlock(void *addr, size_t size);
+int os_mlockall(int flags);
+int os_munlockall(void);
+
+/* The program has MCL_CURRENT, MCL_FUTURE, or both: no memory loses its lock by
+ * being moved or mapped afresh, and with MCL_FUTURE what is committed is
+ * locked. Returns what it was before. */
+int os_set_locks(int locks);
+bool os_is_locked(void);
+
+/* What a process without privilege may lock, bytes. */
+size_t os_lock_limit(void);
 
 /* Milliseconds of a monotonic clock, with a few milliseconds resolution. */
 uint64_t os_now_ms(void);

@@ -142,6 +142,66 @@ static void test_purged_memory_is_zero_and_not_resident(void **state)
 	assert_int_equal(area[SIZE - 1], 1);
 }
 
+static void test_locked_memory_is_purged_like_other(void **state)
+{
+	size_t size = 4 * os.page_size;
+	uint64_t refused = os.refused[OS_REFUSED_PURGE];
+
+	(void)state;
+	memset(area, 1, SIZE);
+	if (os_mlock(area + size, size, false))
+		skip();
+	errno = 77;
+	assert_true(os_purge(area, SIZE));
+	assert_int_equal(errno, 77);
+	assert_int_equal(resident(area, SIZE), 0);
+	assert_int_equal(area[size], 0);
+	assert_int_equal(os.refused[OS_REFUSED_PURGE], refused);
+	assert_int_equal(os_munlock(area + size, size), 0);
+}
+
+static void locks_what_is_new(void)
+{
+	size_t limit = os_lock_limit(), size = 8 * os.page_size;
+	char *p = os_reserve(1 << 20, 4096, false);
+
+	CHECK(p && limit >= size);
+	CHECK(os_set_locks(MCL_FUTURE) == 0 && os_is_locked());
+	CHECK(os_commit(p, size));
+	CHECK(resident(p, size) == 0);
+	CHECK(!os_remap(p, size) && !os_move(p, p + size, size));
+	/* The purge of what is locked keeps the lock. */
+	memset(p, 1, size);
+	CHECK(madvise(p, size, MADV_DONTNEED) == -1 && errno == EINVAL);
+	CHECK(os_purge(p, size));
+	memset(p, 1, size);
+	CHECK(os_set_locks(0) == MCL_FUTURE && !os_is_locked());
+	CHECK(os_commit(p + size, size));
+	memset(p + size, 1, size);
+	CHECK(madvise(p + size, size, MADV_DONTNEED) == 0);
+}
+
+static void test_what_is_committed_is_locked_if_all_is(void **state)
+{
+	(void)state;
+	if (os_lock_limit() < 8 * os.page_size)
+		skip();
+	assert_true(child_succeeds(locks_what_is_new));
+}
+
+static void has_no_locks(void)
+{
+	CHECK(!os_is_locked());
+}
+
+static void test_a_child_has_no_locks(void **state)
+{
+	(void)state;
+	assert_int_equal(os_set_locks(MCL_FUTURE), 0);
+	assert_true(child_succeeds(has_no_locks));
+	assert_int_equal(os_set_locks(0), MCL_FUTURE);
+}
+
 static void test_populated_memory_is_resident(void **state)
 {
 	(void)state;
@@ -317,6 +377,9 @@ int main(void)
 		cmocka_unit_test(test_only_committed_memory_may_be_written),
 		cmocka_unit_test(test_commits_can_be_refused),
 		cmocka_unit_test(test_purged_memory_is_zero_and_not_resident),
+		cmocka_unit_test(test_locked_memory_is_purged_like_other),
+		cmocka_unit_test(test_what_is_committed_is_locked_if_all_is),
+		cmocka_unit_test(test_a_child_has_no_locks),
 		cmocka_unit_test(test_populated_memory_is_resident),
 		cmocka_unit_test(
 		 test_what_cannot_be_populated_is_left_to_the_first_touch),

@@ -173,6 +173,23 @@ static void test_a_refused_block_keeps_no_other_one(void **state)
 	end(page);
 }
 
+static void test_a_locked_block_is_purged(void **state)
+{
+	struct page *page = begin();
+	void *locked = pfn_to_address(pfns[1]);
+
+	(void)state;
+	if (mlock(locked, PAGE_SIZE << orders[1])) {
+		end(page);
+		skip();
+	}
+	assert_int_equal(world_purge(SIZE_MAX, 0),
+			 1024 + 512 + 32 + 8 + 4 + 1);
+	assert_int_equal(world_resident(pfns[1], 1UL << orders[1]), 0);
+	assert_int_equal(munlock(locked, PAGE_SIZE << orders[1]), 0);
+	end(page);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +203,7 @@ int main(void)
 			test_the_clean_part_of_a_block_is_not_counted, fresh),
 		cmocka_unit_test_setup(test_a_refused_block_keeps_no_other_one,
 				       fresh),
+		cmocka_unit_test_setup(test_a_locked_block_is_purged, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);
