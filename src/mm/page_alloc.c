@@ -282,35 +282,10 @@ static uint32_t rmqueue_contig(const struct alloc_context *ac, size_t n)
 	return pfn;
 }
 
-/* More than a section, or more aligned than a block can be. */
-static struct page *alloc_contig_pages(struct alloc_context *ac, size_t n,
-				       size_t align)
-{
-	size_t slack = (align >> PAGE_SHIFT) - 1;
-	size_t total = n + slack, skip;
-	struct page *page;
-	uint32_t pfn;
-
-	if (total > vm.nr_pages)
-		return NULL;
-	pfn = rmqueue_contig(ac, total);
-	for (unsigned int tries = 0;
-	     !pfn && reclaim_for_retry(ac, tries); tries++)
-		pfn = rmqueue_contig(ac, total);
-	if (!pfn)
-		return NULL;
-	page = pfn_to_page(pfn);
-	skip = (align_up((uintptr_t)page_address(page), align) -
-		(uintptr_t)page_address(page)) >> PAGE_SHIFT;
-	give_back(page, skip + n, total - skip - n);
-	give_back(page, 0, skip);
-	return page + skip;
-}
-
-/* Pages that stand behind each other in blocks that are smaller: of the first
+/* n pages that stand behind each other in blocks that are smaller: of the first
  * zone that may serve, or of any. */
 static struct page *alloc_pages_pieced(const struct alloc_context *ac,
-				       bool any)
+				       size_t n, bool any)
 {
 	struct zone *const *at = ac->zonelist->zone, *zone;
 	uint32_t pfn = 0;
@@ -318,7 +293,7 @@ static struct page *alloc_pages_pieced(const struct alloc_context *ac,
 	for (; !pfn && (zone = zonelist_zone(at)); at++) {
 		if (!zone_suits(zone, ac))
 			continue;
-		pfn = zone_alloc_pieced(zone, ac->n);
+		pfn = zone_alloc_pieced(zone, n);
 		if (pfn)
 			numa_count(zone, ac->wanted, ac->n);
 		else if (!any)
@@ -328,15 +303,67 @@ static struct page *alloc_pages_pieced(const struct alloc_context *ac,
 	return pfn ? pfn_to_page(pfn) : NULL;
 }
 
-/* Pages cut from a block of the order. */
+/* n pages cut from a block of the order. */
 static struct page *alloc_pages_cut(struct alloc_context *ac, gfp_t gfp,
-				    unsigned int order)
+				    unsigned int order, size_t n)
 {
 	struct page *page = alloc_pages_context(ac, gfp, order);
 
 	if (page)
-		give_back(page, ac->n, (1UL << order) - ac->n);
+		give_back(page, n, (1UL << order) - n);
 	return page;
+}
+
+/* n pages at any place. */
+static struct page *alloc_pages_anywhere(struct alloc_context *ac, gfp_t gfp,
+					 size_t n)
+{
+	struct page *page = NULL;
+
+	/* Of what is there: it leaves alone what was never used. */
+	if (n >= PIECED_MIN)
+		page = alloc_pages_pieced(ac, n, false);
+	if (!page)
+		page = alloc_pages_cut(ac, gfp, log2_ceil(n), n);
+	if (!page && n > 1)
+		page = alloc_pages_pieced(ac, n, true);
+	return page;
+}
+
+static struct page *alloc_pages_contig(struct alloc_context *ac, size_t n)
+{
+	uint32_t pfn;
+
+	if (n > vm.nr_pages)
+		return NULL;
+	pfn = rmqueue_contig(ac, n);
+	for (unsigned int tries = 0;
+	     !pfn && reclaim_for_retry(ac, tries); tries++)
+		pfn = rmqueue_contig(ac, n);
+	return pfn ? pfn_to_page(pfn) : NULL;
+}
+
+/* More than a section, or more aligned than a block can be: an aligned place is
+ * found in so many pages more. */
+static struct page *alloc_pages_slack(struct alloc_context *ac, gfp_t gfp,
+				      size_t align)
+{
+	size_t n = ac->n, total = n + (align >> PAGE_SHIFT) - 1, skip;
+	struct page *page = NULL;
+
+	/* Whole sections come last: the first is never free, and a small
+	 * window has no other. */
+	if (total <= SECTION_PAGES)
+		page = alloc_pages_anywhere(ac, gfp, total);
+	if (!page)
+		page = alloc_pages_contig(ac, total);
+	if (!page)
+		return NULL;
+	skip = (align_up((uintptr_t)page_address(page), align) -
+		(uintptr_t)page_address(page)) >> PAGE_SHIFT;
+	give_back(page, skip + n, total - skip - n);
+	give_back(page, 0, skip);
+	return page + skip;
 }
 
 struct page *alloc_pages_exact_node(struct pcp *pcp, gfp_t gfp, size_t n,
@@ -344,24 +371,16 @@ struct page *alloc_pages_exact_node(struct pcp *pcp, gfp_t gfp, size_t n,
 {
 	size_t block = max(n, align >> PAGE_SHIFT);
 	struct alloc_context ac;
-	struct page *page = NULL;
-	unsigned int order;
 
 	ASSERT(n > 0 && is_pow2(align) && align >= PAGE_SIZE);
 	if (n > vm.nr_pages)
 		return NULL;
 	prepare_alloc_pages(&ac, pcp, gfp, n, node);
 	if (block > SECTION_PAGES || align > vm.base_align)
-		return alloc_contig_pages(&ac, n, align);
-	order = log2_ceil(block);
-	/* Of what is there: it leaves alone what was never used. */
-	if (n >= PIECED_MIN && align == PAGE_SIZE)
-		page = alloc_pages_pieced(&ac, false);
-	if (!page)
-		page = alloc_pages_cut(&ac, gfp, order);
-	if (!page && align == PAGE_SIZE && n > 1)
-		page = alloc_pages_pieced(&ac, true);
-	return page;
+		return alloc_pages_slack(&ac, gfp, align);
+	if (align == PAGE_SIZE)
+		return alloc_pages_anywhere(&ac, gfp, n);
+	return alloc_pages_cut(&ac, gfp, log2_ceil(block), n);
 }
 
 struct page *alloc_pages_exact(struct pcp *pcp, gfp_t gfp, size_t n,

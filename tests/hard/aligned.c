@@ -155,14 +155,48 @@ static void test_mixed_alignments_do_not_overlap(void)
 	}
 }
 
-int main(void)
+/* More aligned than the window's own base, which lies at a multiple of 2 MiB
+ * there: in each window a place can be found. */
+static void run_in_a_small_window(void)
+{
+	size_t align, i;
+	void *p[2];
+
+	for (i = 0; i < 20; i++)
+		for (align = MIB; align <= 16 * MIB; align *= 2) {
+			p[0] = aligned_alloc(hide(align), 100);
+			CHECK(p[0]);
+			CHECK_EQ((uintptr_t)p[0] % align, 0);
+			p[1] = aligned_alloc(hide(align / 4), align / 4);
+			CHECK(p[1]);
+			CHECK_EQ((uintptr_t)p[1] % (align / 4), 0);
+			fill(p[0], 100, 1);
+			fill(p[1], align / 4, 2);
+			VERIFY(p[0], 100, 1);
+			free(p[0]);
+			VERIFY(p[1], align / 4, 2);
+			free(p[1]);
+		}
+}
+
+static void test_a_small_window_has_aligned_places(void)
+{
+	CHECK_EQ(hard_run_self("small", RLIMIT_AS, 60 * MIB), 0);
+}
+
+int main(int argc, char **argv __attribute__((unused)))
 {
 	hard_start(60);
+	if (argc > 1) {
+		run_in_a_small_window();
+		return 0;
+	}
 	test_every_alignment_up_to_1_gib_works();
 	test_a_large_alignment_does_not_cost_memory();
 	test_wrong_alignments_are_einval();
 	test_alignments_over_1_gib_fail_or_hold();
 	test_realloc_of_an_aligned_block_keeps_its_bytes();
 	test_mixed_alignments_do_not_overlap();
+	test_a_small_window_has_aligned_places();
 	return 0;
 }
