@@ -66,8 +66,8 @@ static size_t pages_to_fill(size_t n)
 }
 
 /* The pages behind the first `old_n` of n are new to the run. If they will be
- * written they bring what memory is free elsewhere. False: some of them have
- * no mapping any more. */
+ * written they bring what memory is free elsewhere. False: some of them are
+ * lost, and the others with them. */
 static bool huge_fill(struct page *page, size_t old_n, size_t n)
 {
 	return !will_be_written(n) ||
@@ -80,16 +80,21 @@ static bool huge_fill(struct page *page, size_t old_n, size_t n)
 static struct page *huge_alloc_pages(size_t old_n, size_t n, size_t align,
 				     int node)
 {
-	size_t room = pages_to_fill(n);
-	struct page *page = heap_alloc_pages(GFP_NORECLAIM, room, align, -1,
-					     node);
+	struct page *page;
+	size_t room;
 
-	if (!page) {
-		heap_flush();
-		room = n;
-		page = heap_alloc_pages(GFP_NORECLAIM, n, align, -1, node);
-	}
-	if (!page || !huge_fill(page, old_n, room))
+	/* After some are lost nothing is filled any more. */
+	do {
+		room = pages_to_fill(n);
+		page = heap_alloc_pages(GFP_NORECLAIM, room, align, -1, node);
+		if (!page) {
+			heap_flush();
+			room = n;
+			page = heap_alloc_pages(GFP_NORECLAIM, n, align, -1,
+						node);
+		}
+	} while (page && !huge_fill(page, old_n, room));
+	if (!page)
 		return NULL;
 	run_set_nr_pages(page, n);
 	trim_pages_exact(page, room, n);
@@ -146,32 +151,38 @@ void *huge_alloc(size_t size, size_t align, bool zero)
 	return huge_alloc_node(size, align, zero, -1);
 }
 
-/* The pages come back as clean ones: purged, or mapped afresh when the
+/* The pages are to come back as clean ones: purged, or mapped afresh when the
  * kernel has mappings of their own for some. */
-static bool huge_purge(struct page *page, size_t n)
+static enum migrate huge_purge(struct page *page, size_t n)
 {
 	uint32_t pfn = page_to_pfn(page);
 	bool large = n >= SECTION_PAGES;
+	enum migrate done = MIGRATE_REFUSED;
 
-	if ((large || migrate_is_crowded()) && pages_have_moved(pfn, n) &&
-	    pages_remap(pfn, n))
-		return true;
-	return large && pages_purge(pfn, n);
+	if ((large || migrate_is_crowded()) && pages_have_moved(pfn, n))
+		done = pages_remap(pfn, n);
+	if (done == MIGRATE_REFUSED && large && pages_purge(pfn, n))
+		done = MIGRATE_DONE;
+	return done;
 }
 
 void huge_free(struct page *page)
 {
 	size_t n = run_nr_pages(page);
+	enum migrate done;
 
 	/* Locks follow, and no function of the heap comes first. */
 	heap_start();
 	__atomic_fetch_add(&huge.nr_free, 1, __ATOMIC_RELAXED);
 	huge_count_size(0, n);
 	note_written(page, n);
-	if (huge_purge(page, n))
+	done = huge_purge(page, n);
+	if (done == MIGRATE_DONE)
 		free_clean_pages(page, n, n);
-	else
+	else if (done == MIGRATE_REFUSED)
 		heap_free_pages(page, n);
+	else
+		page_set_word(page, 0);
 }
 
 static void *huge_shrink(struct page *page, size_t old_n, size_t n)
@@ -198,14 +209,14 @@ static void *huge_move(struct page *page, size_t n)
 	enum migrate done;
 	struct page *to;
 
-	if (old_n < MOVE_MIN_PAGES || os.page_size != PAGE_SIZE)
+	if (old_n < MOVE_MIN_PAGES || os.page_size != PAGE_SIZE ||
+	    migrate_is_refused())
 		return NULL;
 	to = huge_alloc_pages(old_n, n, PAGE_SIZE, -1);
 	if (!to)
 		return NULL;
 	done = migrate_pages(page_to_pfn(page), page_to_pfn(to), old_n);
 	if (done != MIGRATE_DONE) {
-		/* Without a mapping these pages are lost. */
 		if (done != MIGRATE_LOST)
 			free_pages_exact(NULL, to, n);
 		return NULL;

@@ -48,42 +48,128 @@ bool migrate_is_crowded(void)
 	return __atomic_load_n(&nr_moved, __ATOMIC_RELAXED) > MOVED_MAX / 2;
 }
 
-bool pages_remap(uint32_t pfn, size_t n)
+/* The n pages have a new mapping, which is to be as their sections are. */
+static void settle_mapping(uint32_t pfn, size_t n)
 {
 	const struct zone *zone = pfn_to_section(pfn)->zone;
 
-	hugepages_drop(pfn, n);
-	if (!os_remap(pfn_to_address(pfn), n << PAGE_SHIFT))
-		return false;
 	note_remapped(pfn, pfn + n);
 	hugepages_advise(pfn, n);
 	topology_place(pfn_to_address(pfn), n << PAGE_SHIFT, zone->placement,
 		       zone->node);
+}
+
+static bool pages_are_mapped(size_t pfn, size_t n)
+{
+	unsigned char incore[PAGEBLOCK_PAGES];
+	size_t some;
+
+	for (; n; pfn += some, n -= some) {
+		some = min(n, sizeof(incore));
+		if (!os_incore(pfn_to_address(pfn), some << PAGE_SHIFT,
+			       incore))
+			return false;
+	}
 	return true;
 }
 
-/* The kernel may have unmapped the target before it refused. */
-static enum migrate refused(uint32_t to, size_t n)
+/*
+ * The kernel has refused to replace the mapping of n pages; it may have
+ * unmapped them. If they are mapped, all is as it was: mappings of others that
+ * fill a hole to its last page would have needed what this one was refused
+ * for, a mapping more or n pages of address space.
+ */
+static enum migrate mend_hole(uint32_t pfn, size_t n)
 {
-	unsigned char incore;
-
-	return os_incore(pfn_to_address(to), PAGE_SIZE, &incore) ||
-	       pages_remap(to, n) ? MIGRATE_REFUSED : MIGRATE_LOST;
+	if (os_map_hole(pfn_to_address(pfn), n << PAGE_SHIFT)) {
+		hugepages_drop(pfn, n);
+		settle_mapping(pfn, n);
+		return MIGRATE_REFUSED;
+	}
+	return pages_are_mapped(pfn, n) ? MIGRATE_REFUSED : MIGRATE_LOST;
 }
 
-enum migrate migrate_pages(uint32_t from, uint32_t to, size_t n)
+enum migrate pages_remap(uint32_t pfn, size_t n)
+{
+	hugepages_drop(pfn, n);
+	if (!os_remap(pfn_to_address(pfn), n << PAGE_SHIFT))
+		return mend_hole(pfn, n);
+	settle_mapping(pfn, n);
+	return MIGRATE_DONE;
+}
+
+static bool is_one_mapping(uint32_t pfn, size_t n)
+{
+	return os_is_one_mapping(pfn_to_address(pfn), n << PAGE_SHIFT);
+}
+
+/* How many of the n pages are one mapping; 0: a part of a pageblock, which is
+ * copied in less time than its end is found. */
+static size_t one_mapping(uint32_t pfn, size_t n)
+{
+	size_t good = 0, bad = n;
+
+	if (likely(is_one_mapping(pfn, n)))
+		return n;
+	while (bad > PAGEBLOCK_PAGES && good + 1 < bad) {
+		size_t half = good + (bad - good) / 2;
+
+		if (is_one_mapping(pfn, half))
+			good = half;
+		else
+			bad = half;
+	}
+	return good < PAGEBLOCK_PAGES ? 0 : good;
+}
+
+/* As many as one_mapping says. */
+static enum migrate move_mapping(uint32_t from, uint32_t to, size_t n)
 {
 	struct zone *zone = pfn_to_section(to)->zone;
 
+	if (!n)
+		return MIGRATE_REFUSED;
 	if (!os_move(pfn_to_address(from), pfn_to_address(to),
 		     n << PAGE_SHIFT))
-		return refused(to, n);
+		return mend_hole(to, n);
 	note_moved(to, to + n);
 	/* What asks moves with the pages, and stays where they were. */
 	if (hugepages_drop(from, n))
 		hugepages_ask(to, n);
 	__atomic_fetch_add(&zone->nr_migrated, n, __ATOMIC_RELAXED);
 	return MIGRATE_DONE;
+}
+
+/* A part was refused: the others go back. */
+static void move_back(uint32_t from, uint32_t to, size_t n)
+{
+	memcpy(pfn_to_address(from), pfn_to_address(to), n << PAGE_SHIFT);
+	pages_purge(to, n);
+}
+
+enum migrate migrate_pages(uint32_t from, uint32_t to, size_t n)
+{
+	enum migrate done = MIGRATE_DONE;
+	size_t at = 0;
+
+	while (at < n) {
+		size_t some = one_mapping(from + (uint32_t)at, n - at);
+
+		done = move_mapping(from + (uint32_t)at, to + (uint32_t)at,
+				    some);
+		if (done != MIGRATE_DONE)
+			break;
+		at += some;
+	}
+	if (unlikely(at && at < n))
+		move_back(from, to, at);
+	return done;
+}
+
+bool migrate_is_refused(void)
+{
+	return os_is_locked() ||
+	       __atomic_load_n(&os.refused[OS_REFUSED_MOVE], __ATOMIC_RELAXED);
 }
 
 /* Pageblocks from `at` on that are clean, or that are dirty as a whole;
@@ -121,9 +207,11 @@ static enum migrate fill_from(struct target *target, size_t from, size_t end)
 
 	while ((have = next_pageblocks(&from, end, true)) &&
 	       (want = next_pageblocks(&target->at, target->end, false))) {
-		size_t n = min(have, want);
-		enum migrate done = migrate_pages((uint32_t)from,
-						  (uint32_t)target->at, n);
+		size_t n = align_down(one_mapping((uint32_t)from,
+						  min(have, want)),
+				      PAGEBLOCK_PAGES);
+		enum migrate done = move_mapping((uint32_t)from,
+						 (uint32_t)target->at, n);
 
 		if (done != MIGRATE_DONE)
 			return done;
@@ -172,9 +260,8 @@ static enum migrate fill(struct target *target)
 
 static bool migration_pays(void)
 {
-	return os.page_size == PAGE_SIZE && !os_is_locked() &&
-	       __atomic_load_n(&nr_moved, __ATOMIC_RELAXED) < MOVED_MAX &&
-	       !__atomic_load_n(&os.refused[OS_REFUSED_MOVE], __ATOMIC_RELAXED);
+	return os.page_size == PAGE_SIZE && !migrate_is_refused() &&
+	       __atomic_load_n(&nr_moved, __ATOMIC_RELAXED) < MOVED_MAX;
 }
 
 bool migrate_free_pages(uint32_t pfn, size_t n)

@@ -15,6 +15,10 @@
 #define MREMAP_DONTUNMAP	4	/* Linux 5.7 */
 #endif
 
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE	0x100000	/* Linux 4.17 */
+#endif
+
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE	23	/* Linux 5.14 */
 #endif
@@ -278,6 +282,20 @@ void os_split_hugepage(void *addr, size_t size)
 	errno = saved_errno;
 }
 
+bool os_is_one_mapping(void *addr, size_t size)
+{
+	int saved_errno = errno;
+	/* It cannot grow where it is: nothing changes, and only what is not
+	 * one mapping is told so (mremap(2)). */
+	bool one = syscall(SYS_mremap, addr, size, size + os.page_size, 0,
+			   NULL) != -1 || errno != EFAULT;
+
+	errno = saved_errno;
+	return one;
+}
+
+/* Before Linux 6.17 the kernel unmaps the target first, and then refuses a
+ * source of several mappings; later ones may stop in the middle of it. */
 bool os_move(void *from, void *to, size_t size)
 {
 	int saved_errno = errno;
@@ -296,6 +314,13 @@ bool os_move(void *from, void *to, size_t size)
 	return ok;
 }
 
+static void *os_map(void *addr, size_t size, int fixed)
+{
+	return mmap(addr, size, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed,
+		    -1, 0);
+}
+
 bool os_remap(void *addr, size_t size)
 {
 	int saved_errno = errno;
@@ -304,11 +329,21 @@ bool os_remap(void *addr, size_t size)
 	/* It would be unlocked, or filled at once. */
 	if (os_is_locked())
 		return false;
-	ok = mmap(addr, size, PROT_READ | PROT_WRITE,
-		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
-		  -1, 0) == addr;
+	ok = os_map(addr, size, MAP_FIXED) == addr;
 	errno = saved_errno;
 	return ok;
+}
+
+bool os_map_hole(void *addr, size_t size)
+{
+	int saved_errno = errno;
+	void *map = os_map(addr, size, MAP_FIXED_NOREPLACE);
+
+	/* An old kernel takes the address for a wish. */
+	if (map != MAP_FAILED && map != addr)
+		os_release(map, size);
+	errno = saved_errno;
+	return map == addr;
 }
 
 uint64_t os_now_ms(void)

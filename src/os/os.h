@@ -74,12 +74,25 @@ bool os_hugepage(void *addr, size_t size, bool wanted);
  * a range of such pages, which keep their contents. */
 void os_split_hugepage(void *addr, size_t size);
 
-/* Moves `size` bytes of page tables from one committed place to another;
- * the source reads as zero afterwards. False: nothing was moved. */
+/* The range, behind which something else is mapped, is one mapping to the
+ * kernel. True as well where that cannot be known. */
+bool os_is_one_mapping(void *addr, size_t size);
+
+/*
+ * Moves `size` bytes of page tables from one committed place, which is one
+ * mapping, to another; the source reads as zero afterwards. False: nothing was
+ * moved, but the target may have been unmapped. Since then another thread may
+ * have got a mapping there.
+ */
 bool os_move(void *from, void *to, size_t size);
 
-/* Maps the range afresh: zero, writable, as one piece with its neighbours. */
+/* Maps the range afresh: zero, writable, as one piece with its neighbours.
+ * False: it may have been unmapped, as above. */
 bool os_remap(void *addr, size_t size);
+
+/* Maps a range in which nothing is mapped, like os_remap. False: nothing was
+ * changed, for something is, or the kernel refuses. */
+bool os_map_hole(void *addr, size_t size);
 
 /* mlock(2), munlock(2), mlockall(2) and munlockall(2): 0, or the error number.
  * What is locked at_touch does not come before. */

@@ -223,7 +223,7 @@ static void test_so_many_mappings_and_no_more(void **state)
 	assert_true(migrate_free_pages(pair.run, pair.n));
 	assert_int_equal(world_resident(pair.run, pair.n), 0);
 	/* Until some are one mapping again. */
-	assert_true(pages_remap(run, BLOCKS(MOVED_MAX)));
+	assert_int_equal(pages_remap(run, BLOCKS(MOVED_MAX)), MIGRATE_DONE);
 	assert_false(pages_have_moved(run, BLOCKS(MOVED_MAX)));
 	assert_false(migrate_is_crowded());
 	assert_true(migrate_free_pages(pair.run, pair.n));
@@ -238,7 +238,7 @@ static void test_remapped_pages_are_zero(void **state)
 
 	(void)state;
 	number_pages(pfn, BLOCKS(2), 1);
-	assert_true(pages_remap(pfn + 1, BLOCKS(2) - 2));
+	assert_int_equal(pages_remap(pfn + 1, BLOCKS(2) - 2), MIGRATE_DONE);
 	assert_true(are_numbered(pfn, 1, 1));
 	assert_true(are_numbered(pfn + BLOCKS(2) - 1, 1, BLOCKS(2)));
 	for (size_t i = 1; i < BLOCKS(2) - 1; i++)
