@@ -1,12 +1,15 @@
 /*
  * limit - how much memory the process may have, and how much is left of it.
  *
- * 1. The limit is that of the process's memory cgroup, of either version, or
- *    the machine's memory where there is none.
+ * 1. The limit is that of the process's memory cgroup, of either version, or of
+ *    one that this lies in, up to the root of what is mounted: the least of
+ *    them, and the least that is left in any. Without one it is the machine's
+ *    memory.
  * 2. What counts against it is all memory but page cache, of all processes
  *    that it holds for: the kernel drops page cache before it kills.
- * 3. Files of /proc and /sys are read, some ten system calls: not for a fast
- *    path. Where they are not to be had the answer is "no limit".
+ * 3. Files of /proc and /sys are read, some ten system calls and three to nine
+ *    for each group: not for a fast path. Where they are not to be had the
+ *    answer is "no limit".
  */
 #ifndef ZBM_LIMIT_H
 #define ZBM_LIMIT_H
@@ -20,5 +23,8 @@ struct limit {
 };
 
 void limit_read(struct limit *limit);
+
+/* What the paths of files in /proc and /sys begin with; for tests. */
+extern const char *limit_root;
 
 #endif

@@ -129,6 +129,11 @@ size_t os_resident(void);
 /* Reads at most size - 1 bytes and ends them with 0; -1 when refused. */
 long os_read_file(const char *path, char *buf, size_t size);
 
+/* Calls `line` for each line of a file, without its end, however long the file
+ * is. Left out is a line that does not fit into the buffer, or has no end. */
+void os_read_lines(const char *path, char *buf, size_t size,
+		   void (*line)(char *text, void *arg), void *arg);
+
 /* The decimal number at the start of the text, behind blanks and tabs; 0
  * without one. */
 size_t os_parse_number(const char *text);
