@@ -35,7 +35,8 @@ enum migrate {
  * and what the target held is lost. */
 enum migrate migrate_pages(uint32_t from, uint32_t to, size_t n);
 
-/* The kernel moves nothing: it was tried. */
+/* The kernel moves nothing: it was tried; or memory is locked, and would lose
+ * that (os_is_locked). */
 bool migrate_is_refused(void);
 
 /* Fills clean pageblocks of the owner's n pages, whose dirty bits hold, with
