@@ -1,7 +1,8 @@
 /*
  * libc - the names of the C library's allocator, and nothing but names.
  *
- * 1. Every body is one call to the floor below.
+ * 1. Every body is one call to the floor below. What calls other names of
+ *    the allocator, by these names, stands in derived.c.
  * 2. This one object defines every name that glibc's own malloc.o defines
  *    and a program can use. In a static link the linker takes malloc.o out
  *    of libc.a when any one of them is missing, and then all the others
@@ -94,47 +95,14 @@ EXPORT size_t malloc_usable_size(void *ptr)
 	return mem_usable_size(ptr);
 }
 
-EXPORT void *reallocarray(void *ptr, size_t count, size_t size)
-{
-	return mem_reallocarray(ptr, count, size);
-}
-
-EXPORT int reallocarr(void *ptr_of_ptr, size_t count, size_t size)
-{
-	return mem_reallocarr(ptr_of_ptr, count, size);
-}
-
-EXPORT void *reallocf(void *ptr, size_t size)
-{
-	return mem_reallocf(ptr, size);
-}
-
 EXPORT void cfree(void *ptr)
 {
-	mem_free(ptr);
-}
-
-EXPORT void free_sized(void *ptr, size_t size)
-{
-	(void)size;
-	mem_free(ptr);
-}
-
-EXPORT void free_aligned_sized(void *ptr, size_t align, size_t size)
-{
-	(void)align;
-	(void)size;
 	mem_free(ptr);
 }
 
 EXPORT size_t malloc_good_size(size_t size)
 {
 	return mem_good_size(size);
-}
-
-EXPORT size_t malloc_size(const void *ptr)
-{
-	return mem_usable_size((void *)(uintptr_t)ptr);
 }
 
 EXPORT int malloc_trim(size_t pad)

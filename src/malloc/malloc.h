@@ -55,15 +55,8 @@ void *mem_calloc(size_t n, size_t size);
 /* zbm_malloc_node(3), in zbmalloc.h; nid is the kernel's number. */
 void *mem_malloc_node(size_t size, int nid);
 
-/* realloc(3), reallocarray(3); size 0 frees, as glibc's does. */
+/* realloc(3); size 0 frees, as glibc's does. */
 void *mem_realloc(void *p, size_t size);
-void *mem_reallocarray(void *p, size_t n, size_t size);
-
-/* NetBSD's reallocarr(3): *ptrp is replaced; 0 or an error number. */
-int mem_reallocarr(void *ptrp, size_t n, size_t size);
-
-/* FreeBSD's reallocf(3): frees the block when it fails. */
-void *mem_reallocf(void *p, size_t size);
 
 /* posix_memalign(3) and its relatives. */
 void *mem_memalign(size_t align, size_t size);

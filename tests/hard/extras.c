@@ -18,6 +18,38 @@ typedef int (*posix_memalign_fn)(void **, size_t, size_t);
 static const size_t sizes[] = { 1, 24, 100, 1000, 5000, 65536, 300000,
 				2 * MIB, 5 * MIB, 70 * MIB };
 
+/* p has `n` bytes of the pattern. */
+static void check_array_refused(char *p, size_t n, size_t count, size_t size)
+{
+	errno = 0;
+	CHECK(!reallocarray(p, count, size));
+	CHECK_EQ(errno, ENOMEM);
+	VERIFY(p, n, 2);
+	CHECK_OP(malloc_usable_size(p), >=, n);
+}
+
+static void test_reallocarray_multiplies(void)
+{
+	const size_t most = hide(SIZE_MAX);
+	char *p;
+
+	errno = 777;
+	p = reallocarray(NULL, hide(10UL), 100);
+	CHECK_OP(malloc_usable_size(p), >=, 1000);
+	fill(p, 1000, 2);
+	p = reallocarray(p, hide(100UL), 100);
+	CHECK_OP(malloc_usable_size(p), >=, 10000);
+	VERIFY_PART(p, 1000, 1000, 2);
+	CHECK_EQ(errno, 777);
+	fill(p, 10000, 2);
+	check_array_refused(p, 10000, most, 2);
+	check_array_refused(p, 10000, 1UL << 32, 1UL << 32);
+	check_array_refused(p, 10000, 1, most);
+	errno = 777;
+	CHECK(!reallocarray(p, 0, hide(100UL)));
+	CHECK_EQ(errno, 777);
+}
+
 static void test_reallocf_frees_on_failure(void)
 {
 	realloc_fn reallocf = API(realloc_fn, "reallocf");
@@ -40,14 +72,13 @@ static void test_reallocf_frees_on_failure(void)
 		p = malloc(hide(70000UL));
 	}
 	CHECK_OP(rss(), <, before + 8 * MIB);
-	free(p);
+	CHECK(!reallocf(p, hide(0UL)));
 }
 
 static void test_reallocarr_answers_an_error_number(void)
 {
 	reallocarr_fn reallocarr = API(reallocarr_fn, "reallocarr");
 	char *p = NULL, *old;
-	int error;
 
 	errno = 777;
 	CHECK_EQ(reallocarr(&p, hide(10UL), 10), 0);
@@ -57,8 +88,7 @@ static void test_reallocarr_answers_an_error_number(void)
 	CHECK_EQ(reallocarr(&p, hide(30000UL), 10), 0);
 	VERIFY(p, 100, 4);
 	old = p;
-	error = reallocarr(&p, hide(SIZE_MAX / 2), 3);
-	CHECK(error == EOVERFLOW || error == ENOMEM);
+	CHECK_EQ(reallocarr(&p, hide(SIZE_MAX / 2), 3), EOVERFLOW);
 	CHECK(p == old);
 	CHECK_EQ(reallocarr(&p, hide((size_t)1 << 47), 1), ENOMEM);
 	CHECK(p == old);
@@ -67,6 +97,8 @@ static void test_reallocarr_answers_an_error_number(void)
 	CHECK_EQ(reallocarr(&p, 0, hide(8UL)), 0);
 	CHECK(!p);
 	CHECK_EQ(reallocarr(&p, hide(8UL), 0), 0);
+	CHECK(!p);
+	CHECK_EQ(reallocarr(&p, 0, hide(0UL)), 0);
 	CHECK(!p);
 	CHECK_EQ(errno, 777);
 }
@@ -178,6 +210,7 @@ static void test_libc_aliases_are_the_same_allocator(void)
 int main(void)
 {
 	hard_start(60);
+	test_reallocarray_multiplies();
 	test_reallocf_frees_on_failure();
 	test_reallocarr_answers_an_error_number();
 	test_sizes_are_told_as_malloc_serves_them();

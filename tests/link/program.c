@@ -40,6 +40,12 @@ static void *use(void *arg)
 		p = realloc(p, 2 * n);
 		if (!p || memchr(q, 1, n) || *((char *)p + n - 1) != 1)
 			die("realloc");
+		p = reallocarray(p, 3, n);
+		if (!p || malloc_size(p) < 3 * n ||
+		    *((char *)p + n - 1) != 1 || reallocarr(&p, 4, n) ||
+		    malloc_usable_size(p) < 4 * n)
+			die("reallocarray");
+		p = reallocf(p, n);
 		free(p);
 		free(q);
 		p = aligned_alloc(4096, n);

@@ -205,8 +205,7 @@ static void step_realloc(struct live *live)
 		size = live->size + below(live->size / 2 + 64);
 	if (live_bytes + size > MAX_BYTES)
 		return;
-	p = below(8) ? mem_realloc(live->p, size) :
-		       mem_reallocarray(live->p, 1, size);
+	p = mem_realloc(live->p, size);
 	if (!p && size)
 		return;
 	live_gone(live);

@@ -158,61 +158,7 @@ static void test_a_failure_leaves_the_block(void **state)
 	check_refused(p, mem_realloc(p, most));
 	check_refused(p, mem_realloc(p, most / 2 + 1));
 	check_refused(p, mem_realloc(p, vm.size));
-	check_refused(p, mem_reallocarray(p, most, 2));
-	check_refused(p, mem_reallocarray(p, 1UL << 32, 1UL << 32));
-	check_refused(p, mem_reallocarray(p, 1, most));
 	mem_free(p);
-	heap_validate();
-}
-
-static void test_reallocarray_multiplies(void **state)
-{
-	char *p = mem_reallocarray(NULL, 10, 100);
-
-	(void)state;
-	assert_true(mem_usable_size(p) >= 1000);
-	p = mem_reallocarray(p, 100, 100);
-	assert_true(mem_usable_size(p) >= 10000);
-	assert_null(mem_reallocarray(p, 0, 100));
-	assert_int_equal(errno, 77);
-	heap_validate();
-}
-
-static void test_reallocarr_replaces_the_pointer(void **state)
-{
-	char *p = NULL, *before;
-
-	(void)state;
-	assert_int_equal(mem_reallocarr(&p, 10, 10), 0);
-	assert_non_null(p);
-	p[0] = 42;
-	before = p;
-	assert_int_equal(mem_reallocarr(&p, most, 2), EOVERFLOW);
-	assert_int_equal(mem_reallocarr(&p, 1, most), ENOMEM);
-	assert_ptr_equal(p, before);
-	assert_int_equal(mem_reallocarr(&p, 1000, 10), 0);
-	assert_int_equal(p[0], 42);
-	assert_int_equal(mem_reallocarr(&p, 0, 10), 0);
-	assert_null(p);
-	assert_int_equal(mem_reallocarr(&p, 0, 0), 0);
-	assert_null(p);
-	assert_int_equal(errno, 77);
-	heap_validate();
-}
-
-static void test_reallocf_frees_what_it_cannot_grow(void **state)
-{
-	char *p = mem_reallocf(NULL, 100);
-	struct block block;
-
-	(void)state;
-	p[0] = 42;
-	p = mem_reallocf(p, 1000);
-	assert_int_equal(p[0], 42);
-	assert_null(mem_reallocf(p, most));
-	assert_false(mem_block_of(p, &block));
-	p = mem_malloc(100);
-	assert_null(mem_reallocf(p, 0));
 	heap_validate();
 }
 
@@ -230,11 +176,6 @@ int main(void)
 			test_a_run_grows_into_free_pages_behind_it, start),
 		cmocka_unit_test(test_a_run_that_has_grown_is_not_cached),
 		cmocka_unit_test_setup(test_a_failure_leaves_the_block, start),
-		cmocka_unit_test_setup(test_reallocarray_multiplies, start),
-		cmocka_unit_test_setup(test_reallocarr_replaces_the_pointer,
-				       start),
-		cmocka_unit_test_setup(
-			test_reallocf_frees_what_it_cannot_grow, start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
