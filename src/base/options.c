@@ -49,8 +49,9 @@ const struct option_entry options_table[] = {
 	  "Milliseconds after which idle free memory goes back to the system.",
 	  FIELD(decay_ms), .highest = 3600000 },
 	{ "cache", OPTION_SIZE, NULL, "2M",
-	  "Bytes that a thread may cache of free blocks from 16 KiB up; with 0 "
-	  "nobody caches them.",
+	  "Bytes of free blocks from 16 KiB up beyond which a thread passes "
+	  "them on, to where all threads share them; there up to about 16 MiB "
+	  "of each size stay for a while; with 0 nobody caches them.",
 	  FIELD(cache), .highest = 1UL << 30 },
 	{ "numa", OPTION_ENUM, "off|local|interleave", "local",
 	  "NUMA nodes: not looked at; memory of the node a thread runs on; or "
