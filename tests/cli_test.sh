@@ -61,6 +61,12 @@ general_tests()
 	prints 'zbmalloc [0-9]*.[0-9]*.[0-9]*'
 	case_is "version is a number"
 
+	try "$command" version extra
+	ends_with 125
+	prints ''
+	complains "*version takes no arguments*'extra'*"
+	case_is "version takes no arguments"
+
 	try "$command" python3
 	ends_with 125
 	complains "*no command 'python3'*zbmalloc run -- python3*"
@@ -272,6 +278,27 @@ obstacle_tests()
 	ends_with 6
 	complains '*runs without zbmalloc: it is statically linked*'
 	case_is "a static PIE runs, with a warning"
+
+	# What tells a program that Go's linker made: a note, and no libc's.
+	build go -static -nostdlib -DNR_EXIT=60 <<-'END'
+		__attribute__((section(".note.go.buildid"), aligned(4), used))
+		static const struct {
+			unsigned int name_size, size, type;
+			char name[4], id[8];
+		} note = { 4, 8, 4, "Go", "build" };
+
+		void _start(void)
+		{
+			__asm__ volatile("syscall" : : "a"(NR_EXIT), "D"(4));
+			__builtin_unreachable();
+		}
+	END
+	if [ "$(uname -m)" = x86_64 ]; then
+		try "$command" run "$tmp/go"
+		ends_with 4
+		complains '*runs without zbmalloc: it is a Go program*no malloc*'
+		case_is "a program of Go is not told to link the library"
+	fi
 
 	try "$command" run --summary "$tmp/static"
 	ends_with 5

@@ -26,6 +26,11 @@
 #define FIRST_LINE_SIZE	256	/* bytes of a script that Linux reads */
 #define HEADERS_MAX	64	/* program headers looked at */
 #define DYNAMIC_MAX	128	/* entries of the dynamic section looked at */
+#define NOTES_SIZE	1024	/* bytes of a segment of notes looked at */
+
+/* Go's linker writes it into what it makes. */
+#define GO_NOTE		"Go"
+#define GO_BUILD_ID	4
 
 /* 0, or the errno that execve would give. */
 static int file_check(const char *path)
@@ -149,6 +154,51 @@ static bool elf_is_static(int fd, const ElfW(Ehdr) *header)
 	return dynamic.p_type == PT_DYNAMIC && dynamic_says_pie(fd, &dynamic);
 }
 
+/* Whether a note of this type and owner stands in the segment. Go counts what
+ * fills the name up to a word, too. */
+static bool notes_have(int fd, const ElfW(Phdr) *segment, const char *owner,
+		       ElfW(Word) type)
+{
+	alignas(ElfW(Nhdr)) char notes[NOTES_SIZE];
+	size_t size = min(segment->p_filesz, sizeof(notes)), at = 0, name;
+	size_t len = strlen(owner) + 1;
+	const ElfW(Nhdr) *note;
+
+	if (!read_at(fd, notes, size, segment->p_offset))
+		return false;
+	while (at < size && size - at >= sizeof(*note)) {
+		note = (const void *)(notes + at);
+		name = at + sizeof(*note);
+		if (note->n_type == type && note->n_namesz >= len &&
+		    size - name >= len && !memcmp(notes + name, owner, len))
+			return true;
+		at = name + align_up((size_t)note->n_namesz, 4UL) +
+		     align_up((size_t)note->n_descsz, 4UL);
+	}
+	return false;
+}
+
+static bool elf_has_note(int fd, const ElfW(Ehdr) *header, const char *owner,
+			 ElfW(Word) type)
+{
+	ElfW(Phdr) segment;
+
+	for (int i = 0; i < min(header->e_phnum, HEADERS_MAX); i++)
+		if (read_at(fd, &segment, sizeof(segment), header->e_phoff +
+			    (size_t)i * sizeof(segment)) &&
+		    segment.p_type == PT_NOTE &&
+		    notes_have(fd, &segment, owner, type))
+			return true;
+	return false;
+}
+
+/* Made by Go, and without the C library: that begins with a note, too. */
+static bool elf_is_pure_go(int fd, const ElfW(Ehdr) *header)
+{
+	return elf_has_note(fd, header, GO_NOTE, GO_BUILD_ID) &&
+	       !elf_has_note(fd, header, ELF_NOTE_GNU, NT_GNU_ABI_TAG);
+}
+
 static bool elf_read(int fd, ElfW(Ehdr) *header)
 {
 	return read_at(fd, header, sizeof(*header), 0) &&
@@ -206,6 +256,10 @@ static const char *elf_obstacle(int fd, const ElfW(Ehdr) *header,
 	if (file_is_secure(fd))
 		return "it is setuid, setgid or has capabilities, and the "
 		       "dynamic linker then takes no library from its user";
+	if (elf_is_static(fd, header) && elf_is_pure_go(fd, header))
+		return "it is a Go program without the C library: its memory "
+		       "is managed by Go, and there is no malloc in it that "
+		       "could be replaced";
 	if (elf_is_static(fd, header))
 		return "it is statically linked, so no library can be put "
 		       "under it; link it with libzbmalloc.a instead";

@@ -78,8 +78,9 @@ int cli_help(int argc, char **argv)
 
 static int cli_version(int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
+	if (argc > 1)
+		cli_fail(CLI_FAILED, "version takes no arguments, but got "
+			 "'%s'", argv[1]);
 	puts("zbmalloc " PACKAGE_VERSION);
 	return EXIT_SUCCESS;
 }
