@@ -88,7 +88,7 @@ options_tests()
 	for name in verbose=0 summary=0 validate=0 'thp=never|auto|always|system' \
 		window=0.. decay_ms=0..3600000 cache=0..1G \
 		'numa=off|local|interleave' 'tier=near|far' \
-		node_limit=NODE:SIZE,... stats=; do
+		node_limit=NODE:SIZE,... 'stats=0|1|FILE'; do
 		prints "*$name*"
 	done
 	prints '*OPTION *DEFAULT *MEANING*'

@@ -4,7 +4,7 @@
  * 1. Every option is a row of options_table; a value is stored through the
  *    row's offset, so a new option is a new field and a new row.
  * 2. Names, values and words are spans of the source text: nothing is copied
- *    but the value of a string option.
+ *    but the value of an option that is text.
  * 3. Whatever is wrong costs the one setting it stands in: it is reported
  *    and ignored, the rest is read.
  */
@@ -29,7 +29,8 @@ static const char nothing[] = "";
 
 const struct option_entry options_table[] = {
 	{ "verbose", OPTION_BOOL, NULL, "0",
-	  "Say what the environment refused and what is done without.",
+	  "Say what the environment refused and what is done without, and "
+	  "which settings cannot be followed.",
 	  FIELD(verbose) },
 	{ "summary", OPTION_BOOL, NULL, "0",
 	  "Print one line at exit: who served the memory, and how much.",
@@ -69,8 +70,9 @@ const struct option_entry options_table[] = {
 	  "Obey RTLD_DEEPBIND: libraries opened with it use the C library's "
 	  "malloc.",
 	  FIELD(deepbind) },
-	{ "stats", OPTION_STRING, NULL, nothing,
-	  "Report at exit: 1 to standard error, else to the file named here.",
+	{ "stats", OPTION_FILE, NULL, nothing,
+	  "Report at exit: 0, none; 1, to standard error; else to the file "
+	  "named here.",
 	  FIELD(stats) },
 };
 
@@ -251,8 +253,14 @@ static bool option_set(struct options *opts, const struct option_entry *entry,
 		if (!limits_are_good(value))
 			return false;
 		break;
-	case OPTION_STRING:
-		break;
+	case OPTION_FILE:
+		/* The default is not compared: each process would read words
+		 * that lie far from all else. */
+		if (!value.len || !bool_parse(value, &flag))
+			break;
+		field[0] = flag ? '1' : '\0';
+		field[1] = '\0';
+		return true;
 	}
 	if (value.len >= entry->size)
 		return false;
@@ -292,10 +300,10 @@ size_t option_format_values(const struct option_entry *entry, char *buf,
 		return print_format(buf, size, "%s", entry->values);
 	case OPTION_LIMITS:
 		return print_format(buf, size, "NODE:SIZE,...");
-	case OPTION_STRING:
+	case OPTION_FILE:
 		break;
 	}
-	return print_format(buf, size, "TEXT");
+	return print_format(buf, size, "0|1|FILE");
 }
 
 /* "verbose, summary, ..." */
@@ -328,7 +336,7 @@ static cold_path void report(const struct place *place, struct span setting,
 		return;
 	}
 	option_format_values(entry, values, sizeof(values));
-	if (entry->kind == OPTION_STRING || entry->kind == OPTION_LIMITS)
+	if (entry->kind == OPTION_FILE || entry->kind == OPTION_LIMITS)
 		print_message("%s%s: '%s' ignored: write %s=%s, at most %zu "
 			      "bytes", place->where, line, shown, entry->name,
 			      values, entry->size - 1);

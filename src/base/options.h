@@ -48,7 +48,7 @@ enum option_kind {
 	OPTION_SIZE,
 	OPTION_ENUM,
 	OPTION_LIMITS,	/* "NUMBER:SIZE,..." */
-	OPTION_STRING,
+	OPTION_FILE,	/* a switch's word, stored as "" or "1"; or a path */
 };
 
 struct option_entry {

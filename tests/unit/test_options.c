@@ -261,9 +261,28 @@ static void test_strings_may_hold_anything_that_fits(void **state)
 	setting[prefix + sizeof(opts.stats) - 1] = 'p';
 	setting[prefix + sizeof(opts.stats)] = '\0';
 	parse(&opts, setting);
-	assert_non_null(strstr(printed, "write stats=TEXT, at most 255 "
+	assert_non_null(strstr(printed, "write stats=0|1|FILE, at most 255 "
 					"bytes\n"));
 	assert_string_equal(opts.stats, "short");
+}
+
+static void test_a_file_may_be_a_switch(void **state)
+{
+	static const char *const words[][2] = {
+		{ "stats=1", "1" }, { "stats=0", "" }, { "stats=on", "1" },
+		{ "stats=off", "" }, { "stats=yes", "1" }, { "stats=no", "" },
+		{ "stats=true", "1" }, { "stats=false", "" },
+		{ "stats=./0", "./0" }, { "stats=offs", "offs" },
+	};
+	struct options opts = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < array_size(words); i++) {
+		strcpy(opts.stats, "before");
+		parse(&opts, words[i][0]);
+		assert_string_equal(printed, "");
+		assert_string_equal(opts.stats, words[i][1]);
+	}
 }
 
 static void test_enums_have_the_order_of_their_words(void **state)
@@ -331,7 +350,7 @@ static void test_values_are_described_in_few_words(void **state)
 	static const char *const expected[][2] = {
 		{ "verbose", "0|1" }, { "thp", "never|auto|always|system" },
 		{ "decay_ms", "0..3600000" },
-		{ "cache", "0..1G" }, { "stats", "TEXT" },
+		{ "cache", "0..1G" }, { "stats", "0|1|FILE" },
 		{ "numa", "off|local|interleave" }, { "tier", "near|far" },
 		{ "node_limit", "NODE:SIZE,..." },
 	};
@@ -370,6 +389,7 @@ int main(void)
 		cmocka_unit_test(test_a_window_is_as_large_as_pfns_allow),
 		cmocka_unit_test(test_enums_take_whole_words_only),
 		cmocka_unit_test(test_strings_may_hold_anything_that_fits),
+		cmocka_unit_test(test_a_file_may_be_a_switch),
 		cmocka_unit_test(test_enums_have_the_order_of_their_words),
 		cmocka_unit_test(
 			test_unknown_names_are_reported_with_those_that_exist),
