@@ -5,6 +5,7 @@
 #include "malloc/introspect.h"
 #include "malloc/stats.h"
 #include "mm/hotplug.h"
+#include "os/topology.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -114,12 +115,54 @@ static bool stats_go_to_stderr(void)
 	return string_is(options.stats, "1");
 }
 
+static void complain_about_window(void)
+{
+	size_t wanted = options.window ? options.window : WINDOW_MAX_SIZE;
+
+	if (vm.size > wanted)
+		print_message("window=%zu: less than is possible; it has %zu "
+			      "MiB", wanted, vm.size >> 20);
+	/* The largest one has its tables inside. */
+	else if (vm.map_end == NO_MAP_END &&
+		 vm.size < align_down(wanted, PAGEBLOCK_SIZE))
+		print_message("the window has %zu MiB of %zu: there is no room "
+			      "for more (ulimit -v)", vm.size >> 20,
+			      wanted >> 20);
+}
+
+static bool has_node(size_t id)
+{
+	for (int node = 0; node < topology.nr_nodes; node++)
+		if (topology.node[node].id == (int)id)
+			return true;
+	return false;
+}
+
+static void complain_about_limits(void)
+{
+	for (size_t id = 0; *options.node_limit && id < NODE_IDS; id++)
+		if (options_limit_of(options.node_limit, id) != SIZE_MAX &&
+		    !has_node(id))
+			print_message("node_limit=%zu:...: this process has "
+				      "no memory on a node %zu", id, id);
+}
+
+/* Settings that cannot be followed as they are. */
+static cold_path void complain_about_settings(void)
+{
+	complain_about_window();
+	complain_about_limits();
+}
+
 void report_start(void)
 {
 	int saved_errno = errno, pid, fd;
 
-	if (!options_are_given() || report.started || !heap_start() ||
-	    !(options.summary || options.validate || options.stats[0]))
+	if (!options_are_given() || report.started || !heap_start())
+		return;
+	if (options.verbose)
+		complain_about_settings();
+	if (!(options.summary || options.validate || options.stats[0]))
 		return;
 	pid = environment_number("ZBMALLOC_SUMMARY_PID");
 	fd = environment_number("ZBMALLOC_SUMMARY_FD");
@@ -209,7 +252,7 @@ static void validate(void)
 static size_t summary_format(char line[LINE_SIZE])
 {
 	char calls[STATS_NUMBER], frees[STATS_NUMBER], live[STATS_NUMBER];
-	char peak[STATS_NUMBER], resident[STATS_NUMBER], most[STATS_NUMBER];
+	char peak[STATS_NUMBER], resident[STATS_RESIDENT];
 	char faults[STATS_NUMBER], purged[STATS_NUMBER];
 	struct stats_process process;
 	struct figures figures;
@@ -218,14 +261,13 @@ static size_t summary_format(char line[LINE_SIZE])
 	figures_gather(&figures);
 	stats_process(&process);
 	len = print_format(line, LINE_SIZE, "zbmalloc: %s[%d]: %s mallocs, "
-		"%s frees, %s live, peak %s in use, resident %s (peak %s), "
+		"%s frees, %s live, peak %s in use, resident %s, "
 		"%s page faults, %s given back\n", report.name, getpid(),
 		stats_number(calls, figures.nr_alloc),
 		stats_number(frees, figures.nr_free),
 		stats_bytes(live, figures.live_bytes),
 		stats_bytes(peak, figures.zones.peak_used << PAGE_SHIFT),
-		stats_bytes(resident, process.resident),
-		stats_bytes(most, process.peak_resident),
+		stats_resident(resident, &process),
 		stats_number(faults, process.nr_faults),
 		stats_bytes(purged, figures.zones.nr_purged << PAGE_SHIFT));
 	return min(len, LINE_SIZE - 1UL);
@@ -244,6 +286,39 @@ static void print_summary(void)
 	print_write(report.summary.fd, line, len);
 }
 
+/* What it means where a file is made or added to; NULL: rare. */
+static const char *open_error_text(int error)
+{
+	switch (error) {
+	case ENOENT:
+		return "there is no such folder";
+	case ENOTDIR:
+		return "what should be a folder is a file";
+	case EISDIR:
+		return "it is a folder";
+	case EACCES:
+	case EPERM:
+		return "that is not permitted";
+	case EROFS:
+		return "the file system is read-only";
+	default:
+		return NULL;
+	}
+}
+
+static void complain_about_file(int error)
+{
+	const char *text = open_error_text(error);
+	char number[STATS_NUMBER];
+
+	if (!text) {
+		print_format(number, sizeof(number), "error %d", error);
+		text = number;
+	}
+	print_fd(report.err.fd, "zbmalloc: stats=%s: cannot be opened: %s\n",
+		 options.stats, text);
+}
+
 static int stats_open(void)
 {
 	int fd;
@@ -253,8 +328,7 @@ static int stats_open(void)
 	fd = (int)syscall(SYS_openat, AT_FDCWD, options.stats, O_WRONLY |
 			  O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
 	if (fd < 0 && target_is_same(&report.err))
-		print_fd(report.err.fd, "zbmalloc: stats=%s: cannot be "
-			 "opened (error %d)\n", options.stats, errno);
+		complain_about_file(errno);
 	return fd;
 }
 

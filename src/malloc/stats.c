@@ -119,6 +119,20 @@ void stats_process(struct stats_process *process)
 	errno = saved_errno;
 }
 
+const char *stats_resident(char buf[STATS_RESIDENT],
+			   const struct stats_process *process)
+{
+	char resident[STATS_NUMBER], peak[STATS_NUMBER];
+
+	if (process->resident)
+		print_format(buf, STATS_RESIDENT, "%s (peak %s)",
+			     stats_bytes(resident, process->resident),
+			     stats_bytes(peak, process->peak_resident));
+	else
+		print_format(buf, STATS_RESIDENT, "unknown");
+	return buf;
+}
+
 static void stats_blocks(struct text *text, const struct figures *f)
 {
 	char a[STATS_NUMBER], b[STATS_NUMBER], c[STATS_NUMBER];
@@ -180,13 +194,12 @@ static void stats_kernel(struct text *text)
 static void stats_of_process(struct text *text)
 {
 	struct stats_process process;
-	char a[STATS_NUMBER], b[STATS_NUMBER], c[STATS_NUMBER];
+	char resident[STATS_RESIDENT], faults[STATS_NUMBER];
 
 	stats_process(&process);
-	text_add(text, "process      %s resident (peak %s), %s page faults\n",
-		 stats_bytes(a, process.resident),
-		 stats_bytes(b, process.peak_resident),
-		 stats_number(c, process.nr_faults));
+	text_add(text, "process      resident %s, %s page faults\n",
+		 stats_resident(resident, &process),
+		 stats_number(faults, process.nr_faults));
 }
 
 #define CLASS_ROW "%9s %13s %13s %10s %8s %6s %10s %4s\n"

@@ -27,6 +27,13 @@ struct stats_process {
 
 void stats_process(struct stats_process *process);
 
+/* Bytes that the following needs. */
+#define STATS_RESIDENT	(2 * STATS_NUMBER + 16)
+
+/* Writes "12.3 MiB (peak 45.6 MiB)" or "unknown" into buf; buf. */
+const char *stats_resident(char buf[STATS_RESIDENT],
+			   const struct stats_process *process);
+
 /* The whole text to `fd`, in pieces of whole lines that fit buf[size]. A
  * line has a hundred bytes or so. */
 void stats_print(int fd, char *buf, size_t size);

@@ -1,126 +1,10 @@
 /*
  * test_report - what a process says at its end, and where.
- *
- * Each test runs a child of this process, which starts and ends as a program
- * does with the library in it: report_start, some work, report_exit.
  */
-#include "base/print.h"
-#include "inspect/report.h"
-#include "malloc/introspect.h"
-#include "malloc/stats.h"
+#include "reports.h"
 
-#include "heaps.h"
-
-#include <fcntl.h>
-#include <pthread.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#define SUMMARY_FD	200	/* where the tests put the pipe */
-#define SHOWN		"test?report"	/* of the name below */
-
-static struct capture capture;
-static const char *const printed = capture.text;
-static struct capture summary;
 static char file_text[1 << 16];
 static char path[64];
-static char name[] = "test\033report";
-static pid_t child_pid;
-static int status;
-
-/* Runs in the child between start and end, and before both. */
-typedef void step_fn(void);
-
-static void nothing(void)
-{
-}
-
-static void number_set(const char *name, int n)
-{
-	char value[16];
-
-	print_format(value, sizeof(value), "%d", n);
-	setenv(name, value, 1);
-}
-
-static _Noreturn void run_in_child(step_fn *before, step_fn *middle)
-{
-	const struct rlimit no_core = { 0, 0 };
-
-	setrlimit(RLIMIT_CORE, &no_core);
-	/* cmocka catches it; a program of a user does not */
-	signal(SIGABRT, SIG_DFL);
-	alarm(20);
-	/* The options are `before`'s; this says that there are some. */
-	setenv("ZBMALLOC_OPTIONS", "", 1);
-	before();
-	/* As when they are read at the start: calls are counted, or not. */
-	thread_set_heap(thread_heap());
-	report_start();
-	mem_free(mem_malloc(100));
-	middle();
-	errno = 4242;
-	report_exit();
-	_exit(errno == 4242 ? 7 : 8);
-}
-
-/* `status`, and what the child printed: to stderr, and to its pipe. */
-static void run(step_fn *before, step_fn *middle)
-{
-	int err[2], report[2];
-
-	assert_int_equal(pipe(err), 0);
-	assert_int_equal(pipe(report), 0);
-	child_pid = fork();
-	assert_true(child_pid >= 0);
-	if (!child_pid) {
-		dup2(err[1], STDERR_FILENO);
-		dup2(report[1], SUMMARY_FD);
-		close(err[0]);
-		close(err[1]);
-		close(report[0]);
-		close(report[1]);
-		run_in_child(before, middle);
-	}
-	close(err[1]);
-	close(report[1]);
-	capture_drain(&capture, err[0]);
-	capture_drain(&summary, report[0]);
-	assert_int_equal(waitpid(child_pid, &status, 0), child_pid);
-}
-
-static void assert_ended_well(void)
-{
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 7);
-}
-
-static void assert_is_summary(const char *text)
-{
-	char start[64];
-	const char *end = strchr(text, '\n');
-
-	print_format(start, sizeof(start), "zbmalloc: " SHOWN "[%d]: ",
-		     child_pid);
-	if (strncmp(text, start, strlen(start)))
-		fail_msg("no summary: %s", text);
-	assert_non_null(end);
-	assert_string_equal(end, "\n");
-	assert_non_null(strstr(text, " mallocs, "));
-	assert_non_null(strstr(text, " live, peak "));
-}
-
-static void want_summary(void)
-{
-	options.summary = true;
-}
 
 static void test_without_options_nothing_is_said_or_opened(void **state)
 {
@@ -157,11 +41,6 @@ static void test_the_summary_tells_the_truth(void **state)
 	assert_non_null(strstr(printed, ": 123,458 mallocs, 123,457 frees, "
 					"64.0 MiB live, peak 64."));
 	assert_non_null(strstr(printed, " MiB in use, resident "));
-}
-
-static void close_stderr(void)
-{
-	close(STDERR_FILENO);
 }
 
 static void test_a_closed_stderr_does_not_matter(void **state)
@@ -323,11 +202,6 @@ static void test_a_signal_of_the_program_is_not_lost(void **state)
 	assert_ended_well();
 }
 
-static void want_stats(void)
-{
-	strcpy(options.stats, "1");
-}
-
 static void test_stats_can_go_to_stderr(void **state)
 {
 	char start[64];
@@ -363,20 +237,6 @@ static void test_stats_in_a_file_are_added_to_it(void **state)
 	file_read();
 	assert_non_null(strstr(file_text, first));
 	assert_non_null(strstr(strstr(file_text, first), second));
-}
-
-static void want_stats_nowhere(void)
-{
-	strcpy(options.stats, "/nonexistent/file");
-}
-
-static void test_a_file_that_cannot_be_opened_is_said(void **state)
-{
-	(void)state;
-	run(want_stats_nowhere, close_stderr);
-	assert_ended_well();
-	assert_string_equal(printed, "zbmalloc: stats=/nonexistent/file: "
-			    "cannot be opened (error 2)\n");
 }
 
 static void want_validation(void)
@@ -485,16 +345,12 @@ int main(void)
 		cmocka_unit_test(test_a_signal_of_the_program_is_not_lost),
 		cmocka_unit_test(test_stats_can_go_to_stderr),
 		cmocka_unit_test(test_stats_in_a_file_are_added_to_it),
-		cmocka_unit_test(test_a_file_that_cannot_be_opened_is_said),
 		cmocka_unit_test(test_validation_is_silent_or_fatal),
 		cmocka_unit_test(test_other_threads_may_be_at_work),
 		cmocka_unit_test(
 			test_an_end_inside_the_allocator_does_not_hang),
 	};
 
-	program_invocation_short_name = name;
-	unsetenv("ZBMALLOC_SUMMARY_PID");
-	unsetenv("ZBMALLOC_SUMMARY_FD");
 	print_format(path, sizeof(path), "/tmp/test_report.%d", getpid());
-	return cmocka_run_group_tests(tests, start, NULL);
+	return cmocka_run_group_tests(tests, start_reports, NULL);
 }
