@@ -44,7 +44,8 @@ const struct option_entry options_table[] = {
 	  "the system has it.",
 	  FIELD(thp) },
 	{ "window", OPTION_SIZE, NULL, "0",
-	  "Bytes of address space to reserve; 0: what the limits allow.",
+	  "Bytes of address space that malloc may have; 0: what the limits "
+	  "allow. Under ulimit -v it is reserved only as needed.",
 	  FIELD(window), .highest = WINDOW_MAX_SIZE },
 	{ "decay_ms", OPTION_SIZE, NULL, "1000",
 	  "Milliseconds after which idle free memory goes back to the system.",

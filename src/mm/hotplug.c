@@ -4,12 +4,6 @@
 #include "mm/meta.h"
 #include "os/os.h"
 
-/* The first section starts behind a pageblock and a half that are never used:
- * pfn 0 ends lists, and a small negative offset from the first object is
- * caught. The half keeps a huge page, which a system may give to everybody,
- * from the first MiB: the smallest process would be 2 MiB larger. */
-#define FIRST_PFN	(PAGEBLOCK_PAGES + PAGEBLOCK_PAGES / 2)
-
 /* Metadata that comes with this much memory: 128 bytes for 8 KiB of the
  * smallest objects. */
 #define META_PER_MEMORY	64	/* bytes */
@@ -71,12 +65,18 @@ static bool section_open(struct zone *zone, uint32_t index)
 static bool pages_commit(const struct zone *zone, size_t pfn, size_t n,
 			 size_t more)
 {
+	size_t mapped = vm.mapped_end;
+
 	if (align_up(pfn, PAGEBLOCK_PAGES) + PAGEBLOCK_PAGES <= pfn + n)
 		hugepages_decide();
+	if (!memmap_commit_pages(pfn, n))
+		return false;
+	/* What was mapped just now was not told. */
+	if (unlikely(mapped < vm.mapped_end))
+		hugepages_advise(mapped, vm.mapped_end - mapped);
 	/* Pages without descriptors for their slabs would be of no use; for
 	 * pages that are refused, descriptors. */
-	return os_commit(pfn_to_address(pfn), n << PAGE_SHIFT) &&
-	       meta_reserve(META_SLACK +
+	return meta_reserve(META_SLACK +
 			    ((zone->managed + more) << PAGE_SHIFT) /
 			    META_PER_MEMORY);
 }

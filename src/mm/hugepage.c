@@ -105,7 +105,7 @@ void hugepages_decide(void)
 	__atomic_store_n(&policy, options.thp == THP_AUTO ?
 			 policy_by_setting() : by_option[options.thp],
 			 __ATOMIC_RELAXED);
-	hugepages_advise(0, vm.nr_pages);
+	hugepages_advise(vm.mapped_start, vm.mapped_end - vm.mapped_start);
 }
 
 void hugepages_advise(size_t pfn, size_t n)

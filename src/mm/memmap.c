@@ -17,13 +17,34 @@ static size_t memmap_sections_size(size_t window)
 			sizeof(struct section), 1UL << 16);
 }
 
+/* What an extension leaves of the limit, bytes: a stack may have to grow. */
+#define CUSHION_MAX	(512UL << 10)
+
+static void memmap_set(char *base, size_t window, char *tables, size_t size)
+{
+	size_t sections = memmap_sections_size(window);
+
+	vm = (struct vm){
+		.base = (uintptr_t)base,
+		.size = window,
+		.mem_map = (void *)(tables + sections),
+		.sections = (void *)tables,
+		.nr_sections = (uint32_t)((window + SECTION_SIZE - 1) /
+					  SECTION_SIZE),
+		.nr_pages = window >> PAGE_SHIFT,
+		.map_size = size,
+		.map_end = NO_MAP_END,
+		.mapped_end = window >> PAGE_SHIFT,
+	};
+}
+
 static bool memmap_reserve(size_t window)
 {
 	/* The slack for alignment must not eat a small address space. */
 	size_t align = min(max((1UL << log2_floor(window)) / 16,
 			       PAGEBLOCK_SIZE), MAX_ALIGN);
-	size_t pages = memmap_pages_size(window);
-	size_t tables = pages + memmap_sections_size(window);
+	size_t tables = memmap_pages_size(window) +
+			memmap_sections_size(window);
 	bool whole = window == WINDOW_MAX_SIZE;
 	size_t all = whole ? window : window + tables;
 	char *base = os_reserve(all, align, false), *end = base + all;
@@ -36,40 +57,19 @@ static bool memmap_reserve(size_t window)
 	}
 	if (whole)
 		window = align_down(window - tables, SECTION_SIZE);
-	vm = (struct vm){
-		.base = (uintptr_t)base,
-		.size = window,
-		.mem_map = (void *)(end - pages),
-		.sections = (void *)(end - tables),
-		.nr_sections = (uint32_t)((window + SECTION_SIZE - 1) /
-					  SECTION_SIZE),
-		.nr_pages = window >> PAGE_SHIFT,
-		.base_align = align,
-		.map_size = tables,
-		.map_end = whole ? (void *)end : NO_MAP_END,
-	};
+	memmap_set(base, window, end - tables, tables);
+	vm.base_align = align;
+	if (whole) {
+		/* Rule 4. */
+		vm.mem_map = (void *)(end - memmap_pages_size(all));
+		vm.map_end = (void *)end;
+	}
 	return true;
 }
 
-/*
- * Under RLIMIT_AS the window must leave room for what the program maps
- * itself, and for the alignment that the reservation cuts off again.
- */
-static size_t memmap_window(size_t wanted)
+static bool memmap_reserve_some(size_t window)
 {
-	size_t left = os_address_space_left();
-	size_t window = wanted ? wanted : WINDOW_MAX_SIZE;
-
-	window = min(window, WINDOW_MAX_SIZE);
-	if (left != SIZE_MAX)
-		window = min(window, left / 4 * 3);
-	return max(align_down(window, PAGEBLOCK_SIZE), WINDOW_MIN_SIZE);
-}
-
-bool memmap_init(size_t wanted)
-{
-	size_t window = memmap_window(wanted);
-
+	window = max(align_down(window, PAGEBLOCK_SIZE), WINDOW_MIN_SIZE);
 	while (!memmap_reserve(window)) {
 		if (window == WINDOW_MIN_SIZE)
 			return false;
@@ -77,6 +77,94 @@ bool memmap_init(size_t wanted)
 			     WINDOW_MIN_SIZE);
 	}
 	return true;
+}
+
+/* Reserves the window up to the page `end`. */
+static cold_path bool memmap_extend(size_t end)
+{
+	char *from = pfn_to_address(vm.mapped_end);
+	size_t size = (end - vm.mapped_end) << PAGE_SHIFT;
+	size_t cushion = min(align_down(vm.size / 64, os.page_size),
+			     CUSHION_MAX);
+
+	if (!os_reserve_at(from, size + cushion))
+		return false;
+	os_release(from + size, cushion);
+	vm.mapped_end = end;
+	return true;
+}
+
+/*
+ * Where the kernel maps nothing of its own accord, but TiB away. It goes down
+ * from the end of a process's addresses, or up from their third or fourth part;
+ * programs lie at the start, or from the two thirds on. So there is room behind
+ * the middle, or, if it goes up, before it. Where in that room is as random as
+ * the address that the kernel chose for the tables.
+ */
+static char *window_place(const char *tables, size_t window)
+{
+	uintptr_t at = (uintptr_t)tables, top = 1UL << log2_floor(at);
+	uintptr_t room = at & (top / 2) ? top : top + top / 2;
+
+	if (window > top / 8)
+		return NULL;
+	return (char *)align_down(room + (at & (top / 8 - 1)), MAX_ALIGN);
+}
+
+/* Rule 5. */
+static bool memmap_reserve_late(size_t window)
+{
+	char *tables, *base;
+	size_t size;
+
+	window = max(align_down(window, PAGEBLOCK_SIZE), WINDOW_MIN_SIZE);
+	size = memmap_pages_size(window) + memmap_sections_size(window);
+	tables = os_reserve(size, os.page_size, true);
+	if (!tables)
+		return false;
+	base = window_place(tables, window);
+	if (base) {
+		memmap_set(base, window, tables, size);
+		vm.base_align = MAX_ALIGN;
+		vm.mapped_start = vm.mapped_end = FIRST_PFN;
+		if (memmap_extend(align_up(FIRST_PFN + 1, PAGEBLOCK_PAGES)))
+			return true;
+	}
+	vm = (struct vm){ 0 };
+	os_release(tables, size);
+	return false;
+}
+
+/*
+ * Under RLIMIT_AS. Memory is bound to nodes by the section, so a machine that
+ * has some needs all of the window: it takes half, for the program may map as
+ * much as it allocates.
+ */
+static cold_path bool memmap_init_limited(size_t window, size_t left)
+{
+	bool late = topology.max_nodes <= 1 &&
+		    memmap_reserve_late(min(window, left));
+
+	return late || memmap_reserve_some(min(window, left / 2));
+}
+
+bool memmap_init(size_t wanted)
+{
+	size_t left = os_address_space_left();
+	size_t window = min(wanted ? wanted : WINDOW_MAX_SIZE,
+			    WINDOW_MAX_SIZE);
+
+	/* All that there can be, and as much again. */
+	if (left / 2 < WINDOW_MAX_SIZE)
+		return memmap_init_limited(window, left);
+	return memmap_reserve_some(window);
+}
+
+bool memmap_commit_pages(size_t pfn, size_t n)
+{
+	if (unlikely(pfn + n > vm.mapped_end) && !memmap_extend(pfn + n))
+		return false;
+	return os_commit(pfn_to_address(pfn), n << PAGE_SHIFT);
 }
 
 static bool memmap_commit(void *from, size_t size)

@@ -16,6 +16,11 @@
  *    it: then the page that lies n pages before the end has its entry n
  *    entries before the end, and one address leads from a pointer to what the
  *    map says of it. `free` loads no more than that (vm.map_end).
+ * 5. Where address space is limited, window and tables are apart, and of the
+ *    window only [mapped_start, mapped_end) is reserved, as far as it was
+ *    needed: what is reserved counts against the limit, and the program has
+ *    mappings of its own. The window lies where the kernel puts nothing unless
+ *    it is told to. If somebody did, it ends there: nothing is mapped over.
  */
 #ifndef ZBM_MEMMAP_H
 #define ZBM_MEMMAP_H
@@ -32,15 +37,26 @@ struct vm {
 	size_t base_align;	/* bytes, a power of two */
 	size_t map_size;	/* bytes of mem_map and sections, reserved */
 	struct page *map_end;	/* rule 4; else NO_MAP_END */
+	/* rule 5; pfns. The end moves under the hotplug lock */
+	size_t mapped_start, mapped_end;
 };
 
 extern struct vm vm;
+
+/* The first section starts behind a pageblock and a half that are never used:
+ * pfn 0 ends lists, and a small negative offset from the first object is
+ * caught. The half keeps a huge page, which a system may give to everybody,
+ * from the first MiB: the smallest process would be 2 MiB larger. */
+#define FIRST_PFN	(PAGEBLOCK_PAGES + PAGEBLOCK_PAGES / 2)
 
 /* Reserves; false when not even the smallest window can be had. */
 bool memmap_init(size_t wanted);
 
 /* Makes the entries of a section writable; false when refused. */
 bool memmap_online_section(uint32_t index);
+
+/* Makes n pages writable; false when refused. Under the hotplug lock. */
+bool memmap_commit_pages(size_t pfn, size_t n);
 
 /* Pages of the section; only the window's last one can be short. */
 static inline size_t section_nr_pages(uint32_t index)

@@ -8,18 +8,22 @@
 /* What must be left when memory is added, bytes. */
 #define META_AHEAD	(16UL << 10)
 
+/* What the smallest window comes with, bytes: a few threads' heaps. */
+#define META_LEAST	(2 * META_CHUNK)
+
 struct meta meta = { .lock = LOCK_INITIALIZER(LOCK_META) };
 
 /*
- * The largest need is 128 bytes for a slab of 8 KiB; a 16th of the window
- * leaves room for heaps and sheaves.
+ * The largest need is 128 bytes for a slab of 8 KiB; a 32nd of the window
+ * leaves room for heaps and sheaves. It counts against a limit of the address
+ * space.
  */
 bool meta_init(size_t window)
 {
-	size_t size = align_up(window / 16, META_CHUNK);
+	size_t size = align_up(window / 32, META_CHUNK);
 	char *base;
 
-	size = min(max(size, 16 * META_CHUNK),
+	size = min(max(size, META_LEAST),
 		   (size_t)META_UNIT << META_HANDLE_BITS);
 	while (!(base = os_reserve(size, os.page_size, true))) {
 		if (size == META_CHUNK)

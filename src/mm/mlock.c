@@ -31,14 +31,15 @@ struct visit {
 	size_t bytes;		/* of the sum */
 };
 
-enum { NR_RANGES = 2 };
+enum { NR_RANGES = 3 };
 
 static void our_ranges(struct range range[NR_RANGES])
 {
-	range[0] = (struct range){
-		vm.base, (uintptr_t)vm.sections + vm.map_size,
-	};
+	range[0] = (struct range){ vm.base, vm.base + vm.size };
 	range[1] = (struct range){
+		(uintptr_t)vm.sections, (uintptr_t)vm.sections + vm.map_size,
+	};
+	range[2] = (struct range){
 		(uintptr_t)meta.base, (uintptr_t)meta.base + meta.size,
 	};
 }

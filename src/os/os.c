@@ -85,6 +85,20 @@ void *os_reserve(size_t size, size_t align, bool readable)
 	return (void *)align_up((uintptr_t)map, align);
 }
 
+bool os_reserve_at(void *addr, size_t size)
+{
+	int saved_errno = errno;
+	void *map = mmap(addr, size, PROT_NONE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
+			 MAP_FIXED_NOREPLACE, -1, 0);
+
+	/* Linux before 4.17 takes the address for a hint. */
+	if (map != MAP_FAILED && map != addr)
+		os_release(map, size);
+	errno = saved_errno;
+	return map == addr;
+}
+
 void os_release(void *addr, size_t size)
 {
 	int saved_errno = errno;

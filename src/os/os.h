@@ -41,6 +41,10 @@ void os_init(void);
 void *os_reserve(size_t size, size_t align, bool readable);
 void os_release(void *addr, size_t size);
 
+/* The same at this very place, not readable; false when it is refused, or
+ * something is there. */
+bool os_reserve_at(void *addr, size_t size);
+
 /* A part of what was reserved; false when the kernel refuses. */
 bool os_make_readable(void *addr, size_t size);
 

@@ -226,8 +226,8 @@ static void start_in(size_t more, size_t wanted)
 	CHECK(vm.base % vm.base_align == 0);
 	CHECK(vm.map_end == NO_MAP_END);
 	CHECK(memmap_online_section(0));
-	CHECK(os_commit(pfn_to_address(0), PAGEBLOCK_SIZE));
-	*(volatile char *)pfn_to_address(511) = 1;
+	CHECK(memmap_commit_pages(FIRST_PFN, PAGEBLOCK_PAGES));
+	*(volatile char *)pfn_to_address(FIRST_PFN + 511) = 1;
 	CHECK(page_word(pfn_to_page((uint32_t)vm.nr_pages - 1)) == 0);
 	/* Something is left for the program. */
 	CHECK(os_address_space_left() >= more / 16);
@@ -258,6 +258,89 @@ static void start_in_nothing(void)
 	CHECK(!memmap_init(0));
 	CHECK(vm.size == 0 && !vm_contains(&vm));
 	CHECK(errno == 77);
+}
+
+/* As the window grows, a program maps, and both get most of what was left. */
+static void start_and_fill(void)
+{
+	size_t more = 200UL << 20, n = 0;
+
+	start_in(more, 0);
+	CHECK(vm.size > more / 10 * 9 && vm.mapped_end < vm.nr_pages);
+	while (memmap_commit_pages(FIRST_PFN + n, PAGEBLOCK_PAGES))
+		n += PAGEBLOCK_PAGES;
+	CHECK(n << PAGE_SHIFT > more / 10 * 9);
+	CHECK(vm.mapped_end >= FIRST_PFN + n);
+	/* A stack can grow. */
+	CHECK(os_address_space_left() >= 256UL << 10);
+}
+
+static void start_and_map(void)
+{
+	size_t more = 200UL << 20, n = 0, end;
+
+	start_in(more, 0);
+	while (os_reserve(1 << 20, os.page_size, false))
+		n += 1 << 20;
+	CHECK(n > more / 10 * 9);
+	end = vm.mapped_end;
+	errno = 77;
+	CHECK(!memmap_commit_pages(end, PAGEBLOCK_PAGES));
+	CHECK(errno == 77 && vm.mapped_end == end);
+}
+
+static void start_beside_somebody(void)
+{
+	size_t end, there;
+	char *p;
+
+	start_in(1UL << 30, 0);
+	end = vm.mapped_end;
+	there = end + 2 * PAGEBLOCK_PAGES;
+	p = pfn_to_address(there);
+	CHECK(os_reserve_at(p, PAGE_SIZE) && os_commit(p, PAGE_SIZE));
+	*p = 7;
+	CHECK(memmap_commit_pages(end, PAGEBLOCK_PAGES));
+	CHECK(!memmap_commit_pages(end + PAGEBLOCK_PAGES, SECTION_PAGES));
+	CHECK(*p == 7 && vm.mapped_end == end + PAGEBLOCK_PAGES);
+}
+
+/* Just not enough for two. */
+static void start_in_16_tib(void)
+{
+	world_limit(RLIMIT_AS, 2 * WINDOW_MAX_SIZE - (1UL << 30));
+	vm = (struct vm){ 0 };
+	CHECK(memmap_init(0));
+	CHECK(vm.size >= 1UL << 40 && vm.map_end == NO_MAP_END);
+}
+
+/* A machine with nodes binds whole sections. */
+static void start_with_nodes(void)
+{
+	size_t more = 1UL << 30;
+
+	topology.max_nodes = 2;
+	start_in(more, 0);
+	CHECK(vm.mapped_start == 0 && vm.mapped_end == vm.nr_pages);
+	CHECK(vm.size > more / 3 && vm.size <= more / 2);
+	CHECK(os_address_space_left() > more / 3);
+}
+
+static void start_in_20_tib(void)
+{
+	world_limit(RLIMIT_AS, 20UL << 40);
+	vm = (struct vm){ 0 };
+	options.verbose = true;
+	CHECK(memmap_init(0));
+	CHECK(vm.map_end != NO_MAP_END);
+	CHECK(vm.mapped_start == 0 && vm.mapped_end == vm.nr_pages);
+}
+
+static void start_and_tell(void)
+{
+	options.verbose = true;
+	start_in(200UL << 20, 64UL << 20);
+	CHECK(vm.size == 64UL << 20);
 }
 
 static void check_place(const void *p, const struct page *page)
@@ -317,6 +400,46 @@ static void test_the_window_shrinks_until_it_fits(void **state)
 	assert_true(child_succeeds(start_in_nothing));
 }
 
+static void test_a_limited_window_leaves_what_it_does_not_need(void **state)
+{
+	(void)state;
+	assert_true(child_succeeds(start_and_fill));
+	assert_true(child_succeeds(start_and_map));
+}
+
+static void test_a_limited_window_maps_nothing_over(void **state)
+{
+	(void)state;
+	assert_true(child_succeeds(start_beside_somebody));
+}
+
+static void test_where_memory_is_bound_half_is_reserved(void **state)
+{
+	(void)state;
+	assert_true(child_succeeds(start_with_nodes));
+}
+
+static void test_a_limit_that_holds_two_largest_windows_is_none(void **state)
+{
+	(void)state;
+#ifdef __SANITIZE_THREAD__
+	skip();
+#endif
+	assert_true(child_succeeds(start_in_20_tib));
+	assert_true(child_succeeds(start_in_16_tib));
+}
+
+static void test_a_limited_window_is_told_when_verbose(void **state)
+{
+	struct capture capture;
+
+	(void)state;
+	assert_int_equal(child_run(&capture, start_and_tell), 0);
+	assert_non_null(strstr(capture.text, "the window is 64 MiB"));
+	assert_int_equal(child_run(&capture, start_in_200_mib), 0);
+	assert_null(strstr(capture.text, "the window is"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,6 +456,13 @@ int main(void)
 			test_no_pointer_is_taken_for_one_before_no_map),
 		cmocka_unit_test(test_the_largest_window_is_found_from_its_end),
 		cmocka_unit_test(test_the_window_shrinks_until_it_fits),
+		cmocka_unit_test(
+			test_a_limited_window_leaves_what_it_does_not_need),
+		cmocka_unit_test(test_a_limited_window_maps_nothing_over),
+		cmocka_unit_test(test_where_memory_is_bound_half_is_reserved),
+		cmocka_unit_test(
+			test_a_limit_that_holds_two_largest_windows_is_none),
+		cmocka_unit_test(test_a_limited_window_is_told_when_verbose),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

@@ -91,6 +91,25 @@ static void write_readable(void)
 	*p = 1;
 }
 
+static void test_a_place_is_had_only_while_nothing_is_there(void **state)
+{
+	char *p = os_reserve(1 << 20, 4096, false);
+
+	(void)state;
+	assert_true(os_commit(p, 4096));
+	*p = 7;
+	errno = 77;
+	assert_false(os_reserve_at(p, 1 << 20));
+	assert_false(os_reserve_at(p, 4096));
+	assert_int_equal(errno, 77);
+	assert_int_equal(*p, 7);
+	os_release(p, 1 << 20);
+	assert_true(os_reserve_at(p, 1 << 20));
+	assert_true(os_commit(p, 4096));
+	assert_int_equal(*p, 0);
+	os_release(p, 1 << 20);
+}
+
 static void test_only_committed_memory_may_be_written(void **state)
 {
 	struct capture capture;
@@ -374,6 +393,8 @@ int main(void)
 		cmocka_unit_test(test_the_machine_is_known),
 		cmocka_unit_test(test_reservations_are_aligned),
 		cmocka_unit_test(test_what_cannot_be_reserved_is_refused),
+		cmocka_unit_test(
+			test_a_place_is_had_only_while_nothing_is_there),
 		cmocka_unit_test(test_only_committed_memory_may_be_written),
 		cmocka_unit_test(test_commits_can_be_refused),
 		cmocka_unit_test(test_purged_memory_is_zero_and_not_resident),
