@@ -330,17 +330,9 @@ static void start_in_20_tib(void)
 {
 	world_limit(RLIMIT_AS, 20UL << 40);
 	vm = (struct vm){ 0 };
-	options.verbose = true;
 	CHECK(memmap_init(0));
 	CHECK(vm.map_end != NO_MAP_END);
 	CHECK(vm.mapped_start == 0 && vm.mapped_end == vm.nr_pages);
-}
-
-static void start_and_tell(void)
-{
-	options.verbose = true;
-	start_in(200UL << 20, 64UL << 20);
-	CHECK(vm.size == 64UL << 20);
 }
 
 static void check_place(const void *p, const struct page *page)
@@ -429,17 +421,6 @@ static void test_a_limit_that_holds_two_largest_windows_is_none(void **state)
 	assert_true(child_succeeds(start_in_16_tib));
 }
 
-static void test_a_limited_window_is_told_when_verbose(void **state)
-{
-	struct capture capture;
-
-	(void)state;
-	assert_int_equal(child_run(&capture, start_and_tell), 0);
-	assert_non_null(strstr(capture.text, "the window is 64 MiB"));
-	assert_int_equal(child_run(&capture, start_in_200_mib), 0);
-	assert_null(strstr(capture.text, "the window is"));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -462,7 +443,6 @@ int main(void)
 		cmocka_unit_test(test_where_memory_is_bound_half_is_reserved),
 		cmocka_unit_test(
 			test_a_limit_that_holds_two_largest_windows_is_none),
-		cmocka_unit_test(test_a_limited_window_is_told_when_verbose),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);
