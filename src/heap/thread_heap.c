@@ -341,6 +341,8 @@ static struct heap *heap_attach(void)
 	thread_set_heap(heap);
 	if (heap != registry.first)
 		heap_watch_end(heap);
+	/* What a thread that is gone has left lies among its objects. */
+	heap_flush_bins(heap, true);
 	return heap;
 }
 

@@ -2,9 +2,8 @@
  * thread_heap - which heap a thread has, from its first call to its last.
  *
  * 1. A thread gets a heap at its first call: one whose thread has ended, or
- *    a new one. When its thread is gone, the next that looks takes it as it
- *    stands; or what it holds goes to the barns and the zones at the next
- *    reclaim.
+ *    a new one. When its thread is gone, the next one that needs a heap, or the
+ *    next reclaim, gives what it holds to the barns and the zones.
  * 2. Threads that there was no memory to make a heap for use the shared heap
  *    under its lock. So do calls after the end of a thread where that is told
  *    by its destructors (os/thread.h): those of keys run later.
