@@ -103,16 +103,17 @@ static bool is_one_mapping(uint32_t pfn, size_t n)
 	return os_is_one_mapping(pfn_to_address(pfn), n << PAGE_SHIFT);
 }
 
-/* How many of the n pages are one mapping; 0: a part of a pageblock, which is
- * copied in less time than its end is found. */
-static size_t one_mapping(uint32_t pfn, size_t n)
+/* How many of the n pages are one mapping, in steps of so many; 0: a part of a
+ * pageblock, which is copied in less time than its end is found. */
+static size_t one_mapping(uint32_t pfn, size_t n, size_t step)
 {
 	size_t good = 0, bad = n;
 
 	if (likely(is_one_mapping(pfn, n)))
 		return n;
-	while (bad > PAGEBLOCK_PAGES && good + 1 < bad) {
-		size_t half = good + (bad - good) / 2;
+	while (bad > PAGEBLOCK_PAGES && good + step < bad) {
+		size_t half = good +
+			      max(align_down((bad - good) / 2, step), step);
 
 		if (is_one_mapping(pfn, half))
 			good = half;
@@ -153,7 +154,7 @@ enum migrate migrate_pages(uint32_t from, uint32_t to, size_t n)
 	size_t at = 0;
 
 	while (at < n) {
-		size_t some = one_mapping(from + (uint32_t)at, n - at);
+		size_t some = one_mapping(from + (uint32_t)at, n - at, 1);
 
 		done = move_mapping(from + (uint32_t)at, to + (uint32_t)at,
 				    some);
@@ -200,19 +201,23 @@ struct target {
 	struct zone *zone;
 };
 
-/* From an isolated block. */
+/* From an isolated block. Refused: not one of its pageblocks can be moved. */
 static enum migrate fill_from(struct target *target, size_t from, size_t end)
 {
+	enum migrate done = MIGRATE_REFUSED;
 	size_t have, want;
 
 	while ((have = next_pageblocks(&from, end, true)) &&
 	       (want = next_pageblocks(&target->at, target->end, false))) {
-		size_t n = align_down(one_mapping((uint32_t)from,
-						  min(have, want)),
-				      PAGEBLOCK_PAGES);
-		enum migrate done = move_mapping((uint32_t)from,
-						 (uint32_t)target->at, n);
+		size_t n = one_mapping((uint32_t)from, min(have, want),
+				       PAGEBLOCK_PAGES);
 
+		/* A pageblock of several mappings stays. */
+		if (!n) {
+			from += PAGEBLOCK_PAGES;
+			continue;
+		}
+		done = move_mapping((uint32_t)from, (uint32_t)target->at, n);
 		if (done != MIGRATE_DONE)
 			return done;
 		lock_acquire(&target->zone->lock);
@@ -222,7 +227,7 @@ static enum migrate fill_from(struct target *target, size_t from, size_t end)
 		from += n;
 		target->at += n;
 	}
-	return MIGRATE_DONE;
+	return done;
 }
 
 static bool has_dirty_pageblock(uint32_t pfn, unsigned int order)
