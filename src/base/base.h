@@ -54,6 +54,14 @@ static force_inline void prefetch_to_write(const void *p)
 #define DEBUG_ZBM	0
 #endif
 
+/* Built with ThreadSanitizer, which does not follow all that the kernel does:
+ * only the core and its unit tests are. */
+#ifdef __SANITIZE_THREAD__
+#define TSAN_ZBM	1
+#else
+#define TSAN_ZBM	0
+#endif
+
 /* Print "file:line: what" with write(2), then abort. Never allocates. */
 _Noreturn void base_assert_failed(const char *file, int line,
 				  const char *what);

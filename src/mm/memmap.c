@@ -138,11 +138,11 @@ static bool memmap_reserve_late(size_t window)
 /*
  * Under RLIMIT_AS. Memory is bound to nodes by the section, so a machine that
  * has some needs all of the window: it takes half, for the program may map as
- * much as it allocates.
+ * much as it allocates. TSan wants all memory in places of its own.
  */
 static cold_path bool memmap_init_limited(size_t window, size_t left)
 {
-	bool late = topology.max_nodes <= 1 &&
+	bool late = topology.max_nodes <= 1 && !TSAN_ZBM &&
 		    memmap_reserve_late(min(window, left));
 
 	return late || memmap_reserve_some(min(window, left / 2));

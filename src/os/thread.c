@@ -13,13 +13,6 @@ extern void *__dso_handle __attribute__((visibility("hidden")));
 /* The one that all objects of the process call. */
 extern thread_atfork_fn __register_atfork __attribute__((weak));
 
-/* TSan knows nothing of threads that are gone: what they wrote would race. */
-#if defined(__SANITIZE_THREAD__)
-#define MARKS_ARE_USED	false
-#else
-#define MARKS_ARE_USED	true
-#endif
-
 /* The C library's own, found when they are first needed: a name that is
  * imported costs the start of each process (docs/DESIGN.md). */
 static struct libc {
@@ -99,9 +92,11 @@ bool thread_marks_work(void)
 {
 	static enum { UNKNOWN, NO, YES } known;
 
+	/* TSan knows nothing of threads that are gone: what they wrote would
+	 * race. */
 	if (__atomic_load_n(&known, __ATOMIC_ACQUIRE) == UNKNOWN)
 		/* Pairs with the acquires before and after it. */
-		__atomic_store_n(&known, MARKS_ARE_USED && libc_find_all() &&
+		__atomic_store_n(&known, !TSAN_ZBM && libc_find_all() &&
 				 thread_has_robust_list() ? YES : NO,
 				 __ATOMIC_RELEASE);
 	return __atomic_load_n(&known, __ATOMIC_ACQUIRE) == YES;
