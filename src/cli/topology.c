@@ -64,15 +64,6 @@ static size_t meminfo_read(int id, const char *name)
 	return size;
 }
 
-/* The library's number of the node; -1: it has none. */
-static int node_number(int id)
-{
-	for (int n = 0; n < topology.nr_nodes; n++)
-		if (topology.node[n].id == id)
-			return n;
-	return -1;
-}
-
 static bool kernel_decides(void)
 {
 	return topology.max_nodes == 1;
@@ -119,7 +110,7 @@ static void print_use(int id, bool has_memory)
 	size_t limit = options_limit_of(options.node_limit, (size_t)id);
 	int server = topology_node_of(id);
 
-	if (node_number(id) >= 0) {
+	if (topology_find(id) >= 0) {
 		if (limit != SIZE_MAX)
 			print_size("limit", limit);
 		return;
@@ -152,7 +143,7 @@ static void print_nodes(const struct id_set *with_memory)
 	ids_read(&online, "online");
 	ids_read(&with_cpu, "has_cpu");
 	for (int id = 0; id < NODE_IDS; id++)
-		if (online.has[id] || (!online.count && node_number(id) >= 0))
+		if (online.has[id] || (!online.count && topology_find(id) >= 0))
 			print_node(id, with_cpu.has[id] || !with_cpu.count,
 				   with_memory->has[id] ||
 				   !with_memory->count);
@@ -227,7 +218,7 @@ static void complain_about_limits(void)
 {
 	for (int id = 0; id < NODE_IDS; id++)
 		if (options_limit_of(options.node_limit, (size_t)id) !=
-		    SIZE_MAX && node_number(id) < 0)
+		    SIZE_MAX && topology_find(id) < 0)
 			cli_message("node_limit=%d:...: this process has no "
 				    "memory on a node %d", id, id);
 }

@@ -72,22 +72,15 @@ void heap_fork_parent(void)
 	thread_fork_unlock_streams();
 }
 
-/* The kernel knows nothing of what the thread had in the parent. */
-static void heap_mark_child(struct heap *heap)
-{
-	if (!heap->marked)
-		return;
-	thread_mark_init(&heap->mark);
-	heap->marked = thread_mark_take(&heap->mark);
-}
-
 void heap_fork_child(void)
 {
 	for (struct heap *heap = registry.heaps; heap; heap = heap->next) {
 		if (heap->state != HEAP_OWNED)
 			continue;
 		if (heap->owner == lock_self()) {
-			heap_mark_child(heap);
+			/* What it had in the parent the kernel knows not. */
+			if (heap->marked)
+				heap_mark(heap);
 			continue;
 		}
 		registry.lost = true;

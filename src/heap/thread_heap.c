@@ -282,14 +282,16 @@ static struct heap *heap_reuse(int node)
 		if (heap->node == node && (heap->state != HEAP_OWNED ||
 					   heap_is_left(heap)))
 			break;
-	if (heap && heap->state == HEAP_ORPHAN)
-		heap_adopt(heap);
-	/* Relaxed: read without the lock, as a hint. */
-	if (heap && heap->state != HEAP_OWNED)
-		__atomic_store_n(&registry.nr_idle, registry.nr_idle - 1,
-				 __ATOMIC_RELAXED);
-	if (heap)
+	if (heap) {
+		if (heap->state == HEAP_ORPHAN)
+			heap_adopt(heap);
+		/* Relaxed: read without the lock, as a hint. */
+		if (heap->state != HEAP_OWNED)
+			__atomic_store_n(&registry.nr_idle,
+					 registry.nr_idle - 1,
+					 __ATOMIC_RELAXED);
 		heap_own(heap);
+	}
 	lock_release(&registry.lock);
 	return heap;
 }
@@ -372,14 +374,19 @@ void heap_leave_shared(void)
 	lock_release(&registry.shared_lock);
 }
 
+void heap_mark(struct heap *heap)
+{
+	thread_mark_init(&heap->mark);
+	heap->marked = thread_mark_take(&heap->mark);
+}
+
 void heap_watch_end(struct heap *heap)
 {
 	if (heap->marked || end_is_told)
 		return;
 	if (thread_marks_work()) {
 		lock_acquire(&registry.lock);
-		thread_mark_init(&heap->mark);
-		heap->marked = thread_mark_take(&heap->mark);
+		heap_mark(heap);
 		lock_release(&registry.lock);
 	} else {
 		end_is_told = true;

@@ -111,6 +111,10 @@ void heap_leave_behind(struct heap *heap);
 /* The end of the calling thread, whose heap this is, is told from now on. */
 void heap_watch_end(struct heap *heap);
 
+/* It has its mark, whoever had it. Under the registry lock, or in the child of
+ * fork. */
+void heap_mark(struct heap *heap);
+
 /* Where there is more than one node or last-level cache (heap_node.c): */
 
 /* Looks where the thread runs; the heap that it has from now on. */

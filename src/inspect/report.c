@@ -130,19 +130,11 @@ static void complain_about_window(void)
 			      wanted >> 20);
 }
 
-static bool has_node(size_t id)
-{
-	for (int node = 0; node < topology.nr_nodes; node++)
-		if (topology.node[node].id == (int)id)
-			return true;
-	return false;
-}
-
 static void complain_about_limits(void)
 {
 	for (size_t id = 0; *options.node_limit && id < NODE_IDS; id++)
 		if (options_limit_of(options.node_limit, id) != SIZE_MAX &&
-		    !has_node(id))
+		    topology_find((int)id) < 0)
 			print_message("node_limit=%zu:...: this process has "
 				      "no memory on a node %zu", id, id);
 }

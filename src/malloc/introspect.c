@@ -330,12 +330,12 @@ struct mallinfo2 mem_mallinfo2(void)
  * is all nodes of the machine. */
 static int node_with_id(int id)
 {
+	int node;
+
 	if (!figures_have_nodes())
 		return topology_node_of(id);
-	for (int n = 0; n < topology.nr_nodes; n++)
-		if (topology.node[n].id == id && nodes[n])
-			return n;
-	return -1;
+	node = topology_find(id);
+	return node >= 0 && nodes[node] ? node : -1;
 }
 
 int mem_numastat(int id, struct zbm_numastat *stat)

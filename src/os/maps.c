@@ -1,27 +1,23 @@
 #include "os/maps.h"
+#include "os/os.h"
 
-#include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 bool maps_open(struct maps *maps)
 {
 	maps->pos = maps->len = 0;
-	maps->fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/maps",
-				O_RDONLY | O_CLOEXEC);
+	maps->fd = os_open("/proc/self/maps");
 	return maps->fd >= 0;
 }
 
 /* Returns -1 at the end. */
 static int maps_getc(struct maps *maps)
 {
-	long n;
+	ssize_t n;
 
 	if (maps->pos == maps->len) {
-		do {
-			n = syscall(SYS_read, maps->fd, maps->buf,
-				    sizeof(maps->buf));
-		} while (n < 0 && errno == EINTR);
+		n = os_read(maps->fd, maps->buf, sizeof(maps->buf));
 		if (n <= 0)
 			return -1;
 		maps->pos = 0;

@@ -84,10 +84,11 @@ void *os_reserve(size_t size, size_t align, bool readable)
 	return (void *)align_up((uintptr_t)map, align);
 }
 
-bool os_reserve_at(void *addr, size_t size)
+/* Where nothing is mapped. */
+static bool os_map_at(void *addr, size_t size, int prot)
 {
 	int saved_errno = errno;
-	void *map = mmap(addr, size, PROT_NONE,
+	void *map = mmap(addr, size, prot,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
 			 MAP_FIXED_NOREPLACE, -1, 0);
 
@@ -96,6 +97,11 @@ bool os_reserve_at(void *addr, size_t size)
 		os_release(map, size);
 	errno = saved_errno;
 	return map == addr;
+}
+
+bool os_reserve_at(void *addr, size_t size)
+{
+	return os_map_at(addr, size, PROT_NONE);
 }
 
 void os_release(void *addr, size_t size)
@@ -327,13 +333,6 @@ bool os_move(void *from, void *to, size_t size)
 	return ok;
 }
 
-static void *os_map(void *addr, size_t size, int fixed)
-{
-	return mmap(addr, size, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed,
-		    -1, 0);
-}
-
 bool os_remap(void *addr, size_t size)
 {
 	int saved_errno = errno;
@@ -342,21 +341,16 @@ bool os_remap(void *addr, size_t size)
 	/* It would be unlocked, or filled at once. */
 	if (os_is_locked())
 		return false;
-	ok = os_map(addr, size, MAP_FIXED) == addr;
+	ok = mmap(addr, size, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+		  -1, 0) == addr;
 	errno = saved_errno;
 	return ok;
 }
 
 bool os_map_hole(void *addr, size_t size)
 {
-	int saved_errno = errno;
-	void *map = os_map(addr, size, MAP_FIXED_NOREPLACE);
-
-	/* An old kernel takes the address for a wish. */
-	if (map != MAP_FAILED && map != addr)
-		os_release(map, size);
-	errno = saved_errno;
-	return map == addr;
+	return os_map_at(addr, size, PROT_READ | PROT_WRITE);
 }
 
 uint64_t os_now_ms(void)

@@ -1,7 +1,8 @@
 /*
  * os - the kernel behind one contract.
  *
- * 1. Sizes and addresses are bytes; errno is preserved by every function.
+ * 1. Sizes and addresses are bytes; errno is preserved by every function, but
+ *    for os_open and os_read.
  * 2. A refusal is an answer, never a failure of the process: it is counted,
  *    said once when verbose, and done without.
  * 3. Only what is needed to run comes first: address space (reserve), then
@@ -11,6 +12,8 @@
 #define ZBM_OS_H
 
 #include "base/base.h"
+
+#include <sys/types.h>
 
 enum os_refusal {
 	OS_REFUSED_PURGE,	/* MADV_DONTNEED */
@@ -129,6 +132,10 @@ size_t os_address_space_left(void);
 
 /* Resident set of the process now, bytes; 0 when unknown. */
 size_t os_resident(void);
+
+/* open(2) to read, and read(2), not interrupted. */
+int os_open(const char *path);
+ssize_t os_read(int fd, char *buf, size_t size);
 
 /* Reads at most size - 1 bytes and ends them with 0; -1 when refused. */
 long os_read_file(const char *path, char *buf, size_t size);

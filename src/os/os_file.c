@@ -10,12 +10,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static int os_open(const char *path)
+int os_open(const char *path)
 {
 	return (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 }
 
-static ssize_t os_read(int fd, char *buf, size_t size)
+ssize_t os_read(int fd, char *buf, size_t size)
 {
 	ssize_t got;
 

@@ -96,7 +96,7 @@ bool thread_marks_work(void)
 	 * race. */
 	if (__atomic_load_n(&known, __ATOMIC_ACQUIRE) == UNKNOWN)
 		/* Pairs with the acquires before and after it. */
-		__atomic_store_n(&known, !TSAN_ZBM && libc_find_all() &&
+		__atomic_store_n(&known, libc_find_all() && !TSAN_ZBM &&
 				 thread_has_robust_list() ? YES : NO,
 				 __ATOMIC_RELEASE);
 	return __atomic_load_n(&known, __ATOMIC_ACQUIRE) == YES;
@@ -135,7 +135,8 @@ bool thread_at_exit(void (*end)(void *arg), void *arg)
 bool thread_at_fork(void (*prepare)(void), void (*parent)(void),
 		    void (*child)(void))
 {
-	libc_find_all();
+	/* Finds what the handlers call. */
+	thread_marks_work();
 	return pthread_atfork(prepare, parent, child) == 0;
 }
 

@@ -162,11 +162,10 @@ static uint8_t nearest_allowed(size_t id, const uint8_t *distance)
 	return best;
 }
 
-/* The node with this id, -1: none. */
-static int node_with(size_t id)
+int topology_find(int id)
 {
 	for (int n = 0; n < topology.nr_nodes; n++)
-		if (topology.node[n].id == (int)id)
+		if (topology.node[n].id == id)
 			return n;
 	return -1;
 }
@@ -175,7 +174,7 @@ static int node_with(size_t id)
 static void nodes_add(const struct id_mask *mems)
 {
 	for (size_t id = 0; id < NODE_IDS; id++)
-		if (mask_test(mems, id) && node_with(id) < 0 &&
+		if (mask_test(mems, id) && topology_find((int)id) < 0 &&
 		    topology.nr_nodes < topology.max_nodes)
 			topology.node[topology.nr_nodes++].id = (int)id;
 }
@@ -196,7 +195,7 @@ static void nodes_allow(const struct id_mask *mems)
 /* What /sys tells of one id; all distances are by id. */
 static void node_measure(size_t id, bool has_cpu, const uint8_t *distance)
 {
-	int n = node_with(id);
+	int n = topology_find((int)id);
 
 	/* Relaxed: another thread has the old node or the new one. */
 	__atomic_store_n(&seen.node_of[id], nearest_allowed(id, distance),
@@ -219,7 +218,7 @@ static void nodes_measure(void)
 	if (!mask_read(SYS_NODE "online", &online))
 		online = seen.mems;
 	for (size_t id = 0; id < NODE_IDS; id++) {
-		if (!mask_test(&online, id) && node_with(id) < 0) {
+		if (!mask_test(&online, id) && topology_find((int)id) < 0) {
 			__atomic_store_n(&seen.node_of[id], NO_NODE,
 					 __ATOMIC_RELAXED);
 			continue;

@@ -53,6 +53,9 @@ bool topology_follow(void);
 /* The node of the CPU that this thread runs on now. */
 int topology_current_node(void);
 
+/* The node with this id; -1: there is none among those found. */
+int topology_find(int id);
+
 /* The node with this id, or the nearest to it that has memory and is allowed;
  * -1: there is no such id. */
 int topology_node_of(int id);
