@@ -61,6 +61,14 @@ static bool section_open(struct zone *zone, uint32_t index)
 	return true;
 }
 
+static bool section_open_placed(struct zone *zone, uint32_t index)
+{
+	if (!section_open(zone, index))
+		return false;
+	sections_place(zone, index, 1);
+	return true;
+}
+
 /* Commits [pfn, pfn + n), of which `more` are not yet the zone's. */
 static bool pages_commit(const struct zone *zone, size_t pfn, size_t n,
 			 size_t more)
@@ -134,11 +142,9 @@ static uint32_t zone_section_to_grow(struct zone *zone, unsigned int order)
 			return index;
 	}
 	/* The first one has not room for a block of its own size. */
-	for (; section_open(zone, index); index++) {
-		sections_place(zone, index, 1);
+	for (; section_open_placed(zone, index); index++)
 		if (section_need(index, order))
 			return index;
-	}
 	return UINT32_MAX;
 }
 
@@ -182,21 +188,101 @@ bool zone_grow(struct zone *zone, unsigned int order, enum migratetype type)
 	return grown;
 }
 
-bool section_grow_at(struct zone *zone, uint32_t pfn, size_t n)
+static bool section_grow_at_locked(struct zone *zone, uint32_t pfn, size_t n)
 {
 	uint32_t index = pfn >> SECTION_ORDER;
-	bool grown = false;
 
 	n = align_up(n, PAGEBLOCK_PAGES);
+	if (index == nr_online_sections && !section_open_placed(zone, index))
+		return false;
+	return index < nr_online_sections &&
+	       vm.sections[index].zone == zone &&
+	       (index << SECTION_ORDER) + vm.sections[index].online == pfn &&
+	       section_room(index) >= n &&
+	       section_grow(zone, index, n, MIGRATE_MOVABLE);
+}
+
+bool section_grow_at(struct zone *zone, uint32_t pfn, size_t n)
+{
+	bool grown;
+
 	lock_acquire(&hotplug_lock);
-	if (index == nr_online_sections && section_open(zone, index))
-		sections_place(zone, index, 1);
-	if (index < nr_online_sections && vm.sections[index].zone == zone &&
-	    (index << SECTION_ORDER) + vm.sections[index].online == pfn &&
-	    section_room(index) >= n)
-		grown = section_grow(zone, index, n, MIGRATE_MOVABLE);
+	grown = section_grow_at_locked(zone, pfn, n);
 	lock_release(&hotplug_lock);
 	return grown;
+}
+
+/* The pages of the free block that ends before the page, above `start`. */
+static size_t free_block_before(uint32_t start, uint32_t pfn)
+{
+	for (unsigned int k = 0; pfn > start && k < NR_PAGE_ORDERS &&
+	     !(pfn & ((1U << k) - 1)); k++) {
+		const struct page *page = pfn_to_page(pfn - (1U << k));
+
+		if (buddy_is_free(page) && word_order(page_word(page)) == k)
+			return 1UL << k;
+	}
+	return 0;
+}
+
+/* How many are free from the section's online end back, in whole blocks: n, or
+ * all there are. */
+static size_t section_free_at_end(struct zone *zone, uint32_t index,
+				  uint32_t end, size_t n)
+{
+	size_t have = 0, step = 1;
+
+	lock_acquire(&zone->lock);
+	while (have < n && step) {
+		step = free_block_before(index << SECTION_ORDER,
+					 end - (uint32_t)have);
+		have += step;
+	}
+	lock_release(&zone->lock);
+	return have;
+}
+
+/* Grows the section by n pages from its online end on, if need be into the
+ * next one, if that is nobody's. */
+static bool section_grow_past(struct zone *zone, uint32_t index, uint32_t end,
+			      size_t n)
+{
+	size_t here = min(n, section_room(index)), there = n - here;
+	uint32_t next = index + 1;
+
+	if (there && (next != nr_online_sections || end + n > vm.nr_pages))
+		return false;
+	return (!here || section_grow_at_locked(zone, end, here)) &&
+	       (!there || section_grow_at_locked(zone, next << SECTION_ORDER,
+						 there));
+}
+
+static uint32_t zone_grow_run_locked(struct zone *zone, size_t n)
+{
+	uint32_t index = zone->first_partial, last = nr_online_sections, end;
+	size_t have;
+
+	for (; index <= last; index++) {
+		if (index == last && !section_open_placed(zone, index))
+			break;
+		if (vm.sections[index].zone != zone)
+			continue;
+		end = (index << SECTION_ORDER) + vm.sections[index].online;
+		have = section_free_at_end(zone, index, end, n);
+		if (have >= n || section_grow_past(zone, index, end, n - have))
+			return end - (uint32_t)have;
+	}
+	return 0;
+}
+
+uint32_t zone_grow_run(struct zone *zone, size_t n)
+{
+	uint32_t pfn;
+
+	lock_acquire(&hotplug_lock);
+	pfn = zone_grow_run_locked(zone, n);
+	lock_release(&hotplug_lock);
+	return pfn;
 }
 
 /* All that is online of the section is free, or nothing is online. Section 0
@@ -342,9 +428,7 @@ uint32_t zone_alloc_contig(struct zone *zone, size_t n)
 
 	lock_acquire(&hotplug_lock);
 	/* Sections are opened in a row, and the first is never whole. */
-	if (!nr_online_sections && section_open(zone, 0))
-		sections_place(zone, 0, 1);
-	if (nr_online_sections) {
+	if (nr_online_sections || section_open_placed(zone, 0)) {
 		pfn = alloc_contig_locked(zone, n, false);
 		/* Where the system commits no more, what it has committed. */
 		if (!pfn)

@@ -5,7 +5,8 @@
  *    grows forward, to the end of a pageblock, and never shrinks, so the
  *    number of mappings stays small.
  * 2. A zone grows by what the request needs and an eighth of its size, within
- *    a section; by what the request needs when the kernel refuses more.
+ *    a section; by what the request needs when the kernel refuses more. Where
+ *    no section has room for an aligned block, by a run that begins anywhere.
  * 3. Requests larger than a section take neighbouring sections whole. What
  *    they lack is committed with one call: refused, they take nothing.
  * 4. The section table and the frontier are under hotplug_lock, which is
@@ -23,6 +24,11 @@ extern uint32_t nr_online_sections;
 
 /* Lets the zone have a free block of at least `order`. False: refused. */
 bool zone_grow(struct zone *zone, unsigned int order, enum migratetype type);
+
+/* Lets the zone have n free pages behind each other, at any place, with what is
+ * free where a section grows; for what finds no aligned block any more. The
+ * first one, 0: refused. Somebody else may take them first. */
+uint32_t zone_grow_run(struct zone *zone, size_t n);
 
 /* n pages, any number, from the start of neighbouring free sections; their
  * words are 0. Returns the first pfn, 0: refused. */

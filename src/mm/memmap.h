@@ -70,6 +70,12 @@ static inline size_t section_nr_pages(uint32_t index)
  * a pointer: no memory of Linux, no small number, positive or negative. */
 #define NO_MAP_END	((struct page *)0x9000000000000000)
 
+/* Rule 5. */
+static inline bool vm_is_reserved_late(void)
+{
+	return vm.mapped_start != 0;
+}
+
 static inline bool vm_contains(const void *p)
 {
 	return (uintptr_t)p - vm.base < vm.size;

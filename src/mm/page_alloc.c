@@ -148,9 +148,14 @@ static bool reclaim_for_retry(struct alloc_context *ac, unsigned int tries)
 	return true;
 }
 
+static bool gfp_may_grow(gfp_t gfp)
+{
+	return gfp & GFP_WAIT && !(gfp & GFP_NOGROW);
+}
+
 static bool gfp_may_retry(gfp_t gfp)
 {
-	return gfp & GFP_WAIT && !(gfp & (GFP_NORETRY | GFP_NOGROW));
+	return gfp_may_grow(gfp) && !(gfp & GFP_NORETRY);
 }
 
 static cold_path struct page *alloc_pages_slowpath(gfp_t gfp,
@@ -266,7 +271,10 @@ static void give_back(struct page *page, size_t from, size_t n)
 	lock_release(&zone->lock);
 }
 
-static uint32_t rmqueue_contig(const struct alloc_context *ac, size_t n)
+/* n pages by `take`, of the first zone that may serve, or of any. */
+static struct page *rmqueue_run(const struct alloc_context *ac, size_t n,
+				uint32_t (*take)(struct zone *zone, size_t n),
+				bool any)
 {
 	struct zone *const *at = ac->zonelist->zone, *zone;
 	uint32_t pfn = 0;
@@ -274,26 +282,7 @@ static uint32_t rmqueue_contig(const struct alloc_context *ac, size_t n)
 	for (; !pfn && (zone = zonelist_zone(at)); at++) {
 		if (!zone_suits(zone, ac))
 			continue;
-		pfn = zone_alloc_contig(zone, n);
-		zone_settle(zone, ac);
-		if (pfn)
-			numa_count(zone, ac->wanted, ac->n);
-	}
-	return pfn;
-}
-
-/* n pages that stand behind each other in blocks that are smaller: of the first
- * zone that may serve, or of any. */
-static struct page *alloc_pages_pieced(const struct alloc_context *ac,
-				       size_t n, bool any)
-{
-	struct zone *const *at = ac->zonelist->zone, *zone;
-	uint32_t pfn = 0;
-
-	for (; !pfn && (zone = zonelist_zone(at)); at++) {
-		if (!zone_suits(zone, ac))
-			continue;
-		pfn = zone_alloc_pieced(zone, n);
+		pfn = take(zone, n);
 		if (pfn)
 			numa_count(zone, ac->wanted, ac->n);
 		else if (!any)
@@ -322,25 +311,32 @@ static struct page *alloc_pages_anywhere(struct alloc_context *ac, gfp_t gfp,
 
 	/* Of what is there: it leaves alone what was never used. */
 	if (n >= PIECED_MIN)
-		page = alloc_pages_pieced(ac, n, false);
+		page = rmqueue_run(ac, n, zone_alloc_pieced, false);
+	/* Not a block of the next order, of which the rest would be reserved
+	 * for what may never come. */
+	if (!page && n >= PIECED_MIN && !is_pow2(n) && vm_is_reserved_late() &&
+	    gfp_may_grow(gfp))
+		page = rmqueue_run(ac, n, zone_grow_pieced, false);
 	if (!page)
 		page = alloc_pages_cut(ac, gfp, log2_ceil(n), n);
 	if (!page && n > 1)
-		page = alloc_pages_pieced(ac, n, true);
+		page = rmqueue_run(ac, n, zone_alloc_pieced, true);
+	if (!page && n > 1 && gfp_may_grow(gfp))
+		page = rmqueue_run(ac, n, zone_grow_pieced, true);
 	return page;
 }
 
 static struct page *alloc_pages_contig(struct alloc_context *ac, size_t n)
 {
-	uint32_t pfn;
+	struct page *page;
 
 	if (n > vm.nr_pages)
 		return NULL;
-	pfn = rmqueue_contig(ac, n);
+	page = rmqueue_run(ac, n, zone_alloc_contig, true);
 	for (unsigned int tries = 0;
-	     !pfn && reclaim_for_retry(ac, tries); tries++)
-		pfn = rmqueue_contig(ac, n);
-	return pfn ? pfn_to_page(pfn) : NULL;
+	     !page && reclaim_for_retry(ac, tries); tries++)
+		page = rmqueue_run(ac, n, zone_alloc_contig, true);
+	return page;
 }
 
 /* More than a section, or more aligned than a block can be: an aligned place is

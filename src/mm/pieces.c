@@ -83,6 +83,21 @@ static bool zone_take_at(struct zone *zone, uint32_t pfn, size_t want,
 	return done;
 }
 
+uint32_t zone_grow_pieced(struct zone *zone, size_t n)
+{
+	uint32_t pfn = 0;
+	size_t have;
+
+	if (reclaim_runs(zone) || reclaim_scattered(zone))
+		pfn = zone_alloc_pieced(zone, n);
+	if (pfn)
+		return pfn;
+	do
+		pfn = zone_grow_run(zone, n);
+	while (pfn && !zone_take_at(zone, pfn, n, &have));
+	return pfn;
+}
+
 bool extend_pages_exact(struct page *page, size_t old_n, size_t new_n)
 {
 	uint32_t end = page_to_pfn(page) + (uint32_t)old_n;

@@ -2,7 +2,7 @@
  * pieces - pages by where they lie: several free blocks that are neighbours.
  *
  * 1. Pages are taken from the free areas alone, as they lie: a zone grows here
- *    only behind what is extended.
+ *    only behind what is extended, and where nothing else is left.
  * 2. What was taken is the caller's as after alloc_pages_exact, and goes back
  *    the same way.
  */
@@ -18,6 +18,10 @@
 /* The first of n pages that begin with a free block of the largest power of two
  * below n, or of half of that; 0: there are none. */
 uint32_t zone_alloc_pieced(struct zone *zone, size_t n);
+
+/* The first of n pages of which the zone grows by what is not free where one of
+ * its sections ends; 0: there is no room. */
+uint32_t zone_grow_pieced(struct zone *zone, size_t n);
 
 /* Lets [page, page + old_n) have new_n > old_n pages by taking the free ones
  * behind it, growing the zone where it ends. False: nothing has changed. */

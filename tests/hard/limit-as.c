@@ -15,13 +15,15 @@ static void run_limited(size_t limit)
 	*p = 1;
 	free(p);
 	if (limit >= GIB) {
-		/* Untouched blocks: the count alone tells. */
-		size_t got = fill_once(4 * MIB);
+		/* Untouched blocks: the count alone tells. Of a size that no
+		 * power of two pages holds nothing is left between. */
+		size_t odd = fill_once(1280 * KIB), got = fill_once(4 * MIB);
 
 		exhaust_largest = 4 * MIB;
 		CHECK_OP(got, >=, limit / 100 * USABLE_PERCENT);
 		CHECK_OP(got, <, limit);
 		CHECK_OP(fill_once(10 * MIB), >=, got / 2);
+		CHECK_OP(odd, >=, got / 10 * 8);
 		CHECK_OP(fill_once(4 * MIB), >=, got - got / 10);
 		/* By blocks of a page, some seconds of page faults. */
 		exhaust_then_fork(64 * KIB);
