@@ -10,9 +10,10 @@
  *    lock, or metadata's): it is left to them, and free in the child. Those
  *    that only wait for a CPU are waited for, which lock.c tells apart.
  * 3. Bins have no lock. In the child the other threads' heaps are orphans;
- *    what lay in their stacks is lost. Fork copies the page of a bin and that
- *    of its stack at different times, so a slot may name an object that went
- *    through the program to a surviving bin meanwhile, and nothing tells.
+ *    what lay in their stacks is lost, unless their threads were gone before.
+ *    Fork copies the page of a bin and that of its stack at different times, so
+ *    a slot may name an object that went through the program to a surviving bin
+ *    meanwhile, and nothing tells.
  * 4. A process of one thread forks itself as a whole and needs none of this.
  *    The handlers are registered when somebody else registers any
  *    (os/thread.h), or by the first thread that comes to take a lock after a
@@ -62,6 +63,8 @@ void heap_fork_prepare(void)
 {
 	bool interrupted = !fork_each_lock(lock_fork_not_mine);
 
+	if (!interrupted)
+		heap_reap();
 	thread_fork_lock_streams();
 	fork_each_lock(interrupted ? lock_fork_try : lock_fork_take);
 }

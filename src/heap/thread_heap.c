@@ -119,6 +119,22 @@ static void heap_put_back(struct heap *heap)
 			 __ATOMIC_RELAXED);
 }
 
+static void heap_reap_one(struct heap *heap)
+{
+	if (!heap_is_left(heap))
+		return;
+	heap_put_back(heap);
+	pcp_drain(&heap->pcp, true);
+}
+
+void heap_reap(void)
+{
+	lock_acquire(&registry.lock);
+	for (struct heap *heap = registry.heaps; heap; heap = heap->next)
+		heap_reap_one(heap);
+	lock_release(&registry.lock);
+}
+
 /*
  * The cached runs of a thread that may be asleep, where they lie. Its bins
  * move while they are read, and the sheaves may be gone: what is read is
@@ -145,11 +161,6 @@ static void heap_purge_runs(struct heap *heap, enum reclaim how)
 	}
 }
 
-static struct heap *heap_shared(void)
-{
-	return __atomic_load_n(&registry.shared, __ATOMIC_ACQUIRE);
-}
-
 /* Objects that nobody owns, those that everybody shares and, in need, those
  * of the calling thread: its bin that is being filled is empty. */
 static void heap_shrink(enum reclaim how)
@@ -166,10 +177,8 @@ static void heap_shrink(enum reclaim how)
 	}
 	lock_acquire(&registry.lock);
 	for (struct heap *heap = registry.heaps; heap; heap = heap->next) {
-		if (heap != own && heap_is_left(heap)) {
-			heap_put_back(heap);
-			pcp_drain(&heap->pcp, true);
-		}
+		if (heap != own)
+			heap_reap_one(heap);
 		if (heap->state == HEAP_OWNED) {
 			if (heap != own && reclaim_purges(how))
 				heap_purge_runs(heap, how);
@@ -362,7 +371,7 @@ struct heap *heap_enter_slow(void)
 		return heap;
 	lock_acquire(&registry.shared_lock);
 	if (!registry.shared)
-		/* Pairs with the acquire in heap_shrink. */
+		/* Pairs with the acquire in heap_shared. */
 		__atomic_store_n(&registry.shared,
 				 heap_create(&single.of_all, 0),
 				 __ATOMIC_RELEASE);
@@ -419,74 +428,4 @@ void heap_flush(void)
 	heap_flush_bins(heap, true);
 	pcp_drain(&heap->pcp, true);
 	heap_leave(heap);
-}
-
-/* Other threads' bins are read while they move: what comes out torn is cut
- * to what can be. */
-__attribute__((no_sanitize("thread")))
-static void bin_count(const struct bin *bin, unsigned int class,
-		      struct heap_counts *counts)
-{
-	const struct sheaf *sheaf = bin->spare;
-	size_t most = size_classes[class].sheaf_max;
-	size_t main = bin_main_count(bin), spare = sheaf ? sheaf->nr : 0;
-	size_t given = bin->given, popped = bin->popped;
-
-	main = main > most ? 0 : main;
-	spare = spare > most ? 0 : spare;
-	popped = max(popped, given > main ? given - main : 0);
-	counts->nr_cached += main + spare;
-	if (!class_is_small(class))
-		return;
-	counts->nr_alloc += popped;
-	if (popped + main > given)
-		counts->nr_free += popped + main - given;
-}
-
-__attribute__((no_sanitize("thread")))
-static void heap_count_one(const struct heap *heap, unsigned int class,
-			   struct heap_counts *counts)
-{
-	bin_count(&heap->bin[class + 1], class, counts);
-	if (class_is_paired(class))
-		bin_count(heap_node_bin(heap, heap->node,
-					class_free_bin(class)),
-			  class, counts);
-	counts->nr_alloc += heap->nr_alloc[class];
-	counts->nr_free += heap->nr_free[class];
-	for_each_alien(node, heap)
-		bin_count(heap_node_bin(heap, (int)node,
-					class_free_bin(class)),
-			  class, counts);
-}
-
-void heap_count(unsigned int class, struct heap_counts *counts)
-{
-	const struct heap *shared = heap_shared();
-
-	*counts = (struct heap_counts){ 0 };
-	lock_acquire(&registry.lock);
-	if (shared)
-		heap_count_one(shared, class, counts);
-	for (struct heap *heap = registry.heaps; heap; heap = heap->next)
-		heap_count_one(heap, class, counts);
-	lock_release(&registry.lock);
-}
-
-size_t heap_nr(void)
-{
-	return nr_heaps() + (heap_shared() != NULL);
-}
-
-void heap_validate(void)
-{
-	struct heap_counts counts;
-
-	page_alloc_validate();
-	for_each_barn(barn)
-		barn_validate(barn);
-	for (unsigned int class = 0; class < NR_CLASSES; class++) {
-		heap_count(class, &counts);
-		CHECK(counts.nr_free <= counts.nr_alloc || registry.lost);
-	}
 }

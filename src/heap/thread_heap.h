@@ -44,6 +44,13 @@ static inline size_t nr_heaps(void)
 	return __atomic_load_n(&registry.nr_heaps, __ATOMIC_RELAXED);
 }
 
+/* NULL: nobody needed it yet. */
+static inline struct heap *heap_shared(void)
+{
+	/* Pairs with the release in heap_enter_slow. */
+	return __atomic_load_n(&registry.shared, __ATOMIC_ACQUIRE);
+}
+
 /* The calling thread's from now on; NULL: it has none. */
 void thread_set_heap(struct heap *heap);
 
@@ -104,6 +111,9 @@ void heap_flush_bins(struct heap *heap, bool all);
 /* A heap for a thread that runs on the node: one that is nobody's, or a new
  * one. NULL without memory. */
 struct heap *heap_take(int here);
+
+/* Heaps of threads that are gone wait for others from now on. */
+void heap_reap(void);
 
 /* Nobody's from now on: what it holds goes to barns and zones. */
 void heap_leave_behind(struct heap *heap);

@@ -21,8 +21,8 @@ static struct heap *other;	/* the resting thread's heap */
 static void *kept[COUNT], *freed[COUNT], *few[3];
 static void (*in_child)(void);
 
-/* Has objects in its stacks, and some that live; then rests. */
-static void *rest(void *arg)
+/* Has objects in its stacks, and some that live. */
+static void take_and_free(void)
 {
 	for (size_t i = 0; i < COUNT; i++) {
 		kept[i] = mem_malloc(SIZE);
@@ -36,12 +36,28 @@ static void *rest(void *arg)
 		few[i] = mem_malloc(3000);
 	mem_free(mem_malloc(64 << 10));
 	other = thread_heap();
-	pthread_barrier_wait(&barrier);
-	pthread_barrier_wait(&barrier);
+}
+
+static void free_the_rest(void)
+{
 	for (size_t i = 0; i < COUNT; i++)
 		mem_free(kept[i]);
 	for (size_t i = 0; i < array_size(few); i++)
 		mem_free(few[i]);
+}
+
+static void *rest(void *arg)
+{
+	take_and_free();
+	pthread_barrier_wait(&barrier);
+	pthread_barrier_wait(&barrier);
+	free_the_rest();
+	return arg;
+}
+
+static void *end(void *arg)
+{
+	take_and_free();
 	return arg;
 }
 
@@ -194,6 +210,34 @@ static void test_a_stack_of_a_lost_thread_is_not_believed(void **state)
 	with_a_lost_thread(adopts_a_torn_bin);
 }
 
+static void has_all_that_was_left(void)
+{
+	unsigned int class = size_class_of(SIZE);
+
+	CHECK(other->state == HEAP_FREE);
+	CHECK(!registry.lost);
+	reclaim_caches();
+	CHECK(other_count() == 0);
+	check_no_object_is_handed_out_twice();
+	free_the_rest();
+	heap_flush();
+	reclaim_caches();
+	CHECK(barn_of(0, class)->nr_slabs == 0);
+	heap_validate();
+}
+
+static void test_a_thread_that_was_gone_loses_nothing(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, end, NULL), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(child_succeeds(has_all_that_was_left));
+	free_the_rest();
+	heap_validate();
+}
+
 /* Such a child cannot have a thread under ThreadSanitizer: its only one does
  * as if it were new. */
 static void reuses_the_heap(void)
@@ -296,6 +340,7 @@ int main(void)
 			test_objects_of_a_lost_thread_are_not_believed),
 		cmocka_unit_test(test_a_stack_of_a_lost_thread_is_not_believed),
 		cmocka_unit_test(test_calls_of_a_lost_thread_may_be_lost),
+		cmocka_unit_test(test_a_thread_that_was_gone_loses_nothing),
 		cmocka_unit_test(test_a_new_thread_has_the_heap_of_a_lost_one),
 		cmocka_unit_test(test_the_thread_that_forked_keeps_its_heap),
 	};
