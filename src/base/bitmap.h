@@ -11,7 +11,6 @@
 
 #include "base/base.h"
 
-#define BITMAP_WORD_BITS	64
 #define BITMAP_WORDS(bits)	(((bits) + 63) / 64)
 
 static inline uint64_t bitmap_word(const uint64_t *map, size_t i)
@@ -27,18 +26,6 @@ static inline void bitmap_word_store(uint64_t *map, size_t i, uint64_t word)
 static inline bool bitmap_test(const uint64_t *map, size_t bit)
 {
 	return bitmap_word(map, bit / 64) >> (bit % 64) & 1;
-}
-
-static inline void bitmap_set(uint64_t *map, size_t bit)
-{
-	bitmap_word_store(map, bit / 64,
-			  bitmap_word(map, bit / 64) | 1UL << bit % 64);
-}
-
-static inline void bitmap_clear(uint64_t *map, size_t bit)
-{
-	bitmap_word_store(map, bit / 64,
-			  bitmap_word(map, bit / 64) & ~(1UL << bit % 64));
 }
 
 /* The bits of [start, start + n) that lie in the word of `start`. */

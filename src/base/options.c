@@ -239,8 +239,7 @@ static bool option_set(struct options *opts, const struct option_entry *entry,
 		return true;
 	case OPTION_SIZE:
 		ASSERT(entry->size == sizeof(number));
-		if (!size_parse(value, &number) || number < entry->lowest ||
-		    number > entry->highest)
+		if (!size_parse(value, &number) || number > entry->highest)
 			return false;
 		memcpy(field, &number, sizeof(number));
 		return true;
@@ -288,15 +287,14 @@ static size_t size_format(char *buf, size_t size, size_t n)
 size_t option_format_values(const struct option_entry *entry, char *buf,
 			    size_t size)
 {
-	char lowest[24], highest[24];
+	char highest[24];
 
 	switch (entry->kind) {
 	case OPTION_BOOL:
 		return print_format(buf, size, "0|1");
 	case OPTION_SIZE:
-		size_format(lowest, sizeof(lowest), entry->lowest);
 		size_format(highest, sizeof(highest), entry->highest);
-		return print_format(buf, size, "%s..%s", lowest, highest);
+		return print_format(buf, size, "0..%s", highest);
 	case OPTION_ENUM:
 		return print_format(buf, size, "%s", entry->values);
 	case OPTION_LIMITS:

@@ -59,7 +59,7 @@ struct option_entry {
 	const char *help;	/* one sentence */
 	size_t offset;		/* in struct options */
 	size_t size;		/* of the field, bytes */
-	size_t lowest, highest;	/* OPTION_SIZE */
+	size_t highest;		/* OPTION_SIZE, of 0.. */
 };
 
 extern const struct option_entry options_table[];

@@ -54,21 +54,6 @@ static void test_a_mask_stays_in_its_word(void **state)
 	assert_int_equal(bitmap_mask(7, 0), 0);
 }
 
-static void test_single_bits(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < BITS; i += 7) {
-		bitmap_set(map, i);
-		model[i] = true;
-		compare();
-	}
-	for (size_t i = 0; i < BITS; i += 14) {
-		bitmap_clear(map, i);
-		model[i] = false;
-		compare();
-	}
-}
-
 static void test_every_range_is_set_cleared_and_counted(void **state)
 {
 	(void)state;
@@ -116,7 +101,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_a_mask_stays_in_its_word, start),
-		cmocka_unit_test_setup(test_single_bits, start),
 		cmocka_unit_test_setup(
 			test_every_range_is_set_cleared_and_counted, start),
 		cmocka_unit_test_setup(test_ranges_over_ranges, start),
