@@ -242,21 +242,26 @@ static size_t section_free_at_end(struct zone *zone, uint32_t index,
 	return have;
 }
 
-/* Grows the section by n pages from its online end on, if need be into the
+/* The section has room for n pages from its online end on, if need be with the
  * next one, if that is nobody's. */
+static bool section_holds(uint32_t index, uint32_t end, size_t n)
+{
+	return n <= section_room(index) ||
+	       (index + 1 == nr_online_sections && end + n <= vm.nr_pages);
+}
+
 static bool section_grow_past(struct zone *zone, uint32_t index, uint32_t end,
 			      size_t n)
 {
 	size_t here = min(n, section_room(index)), there = n - here;
-	uint32_t next = index + 1;
+	uint32_t next = (index + 1) << SECTION_ORDER;
 
-	if (there && (next != nr_online_sections || end + n > vm.nr_pages))
-		return false;
 	return (!here || section_grow_at_locked(zone, end, here)) &&
-	       (!there || section_grow_at_locked(zone, next << SECTION_ORDER,
-						 there));
+	       (!there || section_grow_at_locked(zone, next, there));
 }
 
+/* What is refused is not asked of the next section: it would be opened for
+ * nothing, at each request. */
 static uint32_t zone_grow_run_locked(struct zone *zone, size_t n)
 {
 	uint32_t index = zone->first_partial, last = nr_online_sections, end;
@@ -269,8 +274,11 @@ static uint32_t zone_grow_run_locked(struct zone *zone, size_t n)
 			continue;
 		end = (index << SECTION_ORDER) + vm.sections[index].online;
 		have = section_free_at_end(zone, index, end, n);
-		if (have >= n || section_grow_past(zone, index, end, n - have))
-			return end - (uint32_t)have;
+		if (have < n && !section_holds(index, end, n - have))
+			continue;
+		if (have < n && !section_grow_past(zone, index, end, n - have))
+			break;
+		return end - (uint32_t)have;
 	}
 	return 0;
 }
@@ -449,51 +457,4 @@ void zone_free_contig(struct zone *zone, uint32_t pfn, size_t n)
 		pfn += (uint32_t)step;
 		n -= step;
 	}
-}
-
-/* The pages of the free block that starts there; 0: somebody has the page. */
-static size_t free_block(size_t pfn)
-{
-	uint64_t word = page_word(pfn_to_page((uint32_t)pfn));
-
-	switch (word_type(word)) {
-	case PAGE_BUDDY:
-	case PAGE_PCP:
-	case PAGE_ISOLATED:
-		return 1UL << word_order(word);
-	default:
-		return 0;
-	}
-}
-
-/* In the section, under its zone's lock. */
-static size_t section_in_use(const struct section *section, size_t *pfn)
-{
-	size_t start = *pfn & ~(SECTION_PAGES - 1);
-	size_t end = start + section->online, at = max(*pfn, FIRST_PFN), n;
-
-	while (at < end && (n = free_block(at)))
-		at += n;
-	*pfn = at;
-	while (at < end && !free_block(at))
-		at++;
-	return at - *pfn;
-}
-
-size_t pages_in_use(size_t *pfn)
-{
-	size_t n = 0;
-
-	lock_assert_held(&hotplug_lock);
-	while (!n && *pfn >> SECTION_ORDER < nr_online_sections) {
-		struct section *section = pfn_to_section(*pfn);
-		size_t next = (*pfn | (SECTION_PAGES - 1)) + 1;
-
-		lock_acquire(&section->zone->lock);
-		n = section_in_use(section, pfn);
-		lock_release(&section->zone->lock);
-		if (!n)
-			*pfn = next;
-	}
-	return n;
 }

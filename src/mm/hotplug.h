@@ -41,11 +41,6 @@ void zone_free_contig(struct zone *zone, uint32_t pfn, size_t n);
  * belong. What is there stays. Under the hotplug lock. */
 void sections_place_all(void);
 
-/* The first range of pages of one section, from *pfn on, that are handed out:
- * they start at *pfn then. Their number; 0: there are none. Which they are may
- * change right after. Under the hotplug lock. */
-size_t pages_in_use(size_t *pfn);
-
 /* The section holds `pfn`, its online part ends there, and it grows by at
  * least n pages. False: refused, or it has no room. */
 bool section_grow_at(struct zone *zone, uint32_t pfn, size_t n);

@@ -196,6 +196,53 @@ static int lock_current(int flags)
 	return 0;
 }
 
+/* The pages of the free block that starts there; 0: somebody has the page. */
+static size_t free_block(size_t pfn)
+{
+	uint64_t word = page_word(pfn_to_page((uint32_t)pfn));
+
+	switch (word_type(word)) {
+	case PAGE_BUDDY:
+	case PAGE_PCP:
+	case PAGE_ISOLATED:
+		return 1UL << word_order(word);
+	default:
+		return 0;
+	}
+}
+
+/* In the section, under its zone's lock. */
+static size_t section_in_use(const struct section *section, size_t *pfn)
+{
+	size_t start = *pfn & ~(SECTION_PAGES - 1);
+	size_t end = start + section->online, at = max(*pfn, FIRST_PFN), n;
+
+	while (at < end && (n = free_block(at)))
+		at += n;
+	*pfn = at;
+	while (at < end && !free_block(at))
+		at++;
+	return at - *pfn;
+}
+
+size_t pages_in_use(size_t *pfn)
+{
+	size_t n = 0;
+
+	lock_assert_held(&hotplug_lock);
+	while (!n && *pfn >> SECTION_ORDER < nr_online_sections) {
+		struct section *section = pfn_to_section(*pfn);
+		size_t next = (*pfn | (SECTION_PAGES - 1)) + 1;
+
+		lock_acquire(&section->zone->lock);
+		n = section_in_use(section, pfn);
+		lock_release(&section->zone->lock);
+		if (!n)
+			*pfn = next;
+	}
+	return n;
+}
+
 /* Whole pages of the machine; of a neighbour's, too. */
 static void bring_in_pages(size_t pfn, size_t n)
 {

@@ -24,4 +24,9 @@ int process_mlockall(int flags);
 /* munlockall(2), the same. */
 int process_munlockall(void);
 
+/* The first range of pages of one section, from *pfn on, that are handed out:
+ * they start at *pfn then. Their number; 0: there are none. Which they are may
+ * change right after. Under the hotplug lock. */
+size_t pages_in_use(size_t *pfn);
+
 #endif

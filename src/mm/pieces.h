@@ -2,7 +2,7 @@
  * pieces - pages by where they lie: several free blocks that are neighbours.
  *
  * 1. Pages are taken from the free areas alone, as they lie: a zone grows here
- *    only behind what is extended, and where nothing else is left.
+ *    only behind what is extended, and for what finds no aligned block.
  * 2. What was taken is the caller's as after alloc_pages_exact, and goes back
  *    the same way.
  */
