@@ -192,7 +192,7 @@ static bool section_grow_at_locked(struct zone *zone, uint32_t pfn, size_t n)
 {
 	uint32_t index = pfn >> SECTION_ORDER;
 
-	n = align_up(n, PAGEBLOCK_PAGES);
+	n = align_up(pfn + n, PAGEBLOCK_PAGES) - pfn;
 	if (index == nr_online_sections && !section_open_placed(zone, index))
 		return false;
 	return index < nr_online_sections &&

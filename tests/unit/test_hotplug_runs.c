@@ -28,6 +28,15 @@ static void grows_by_runs(void)
 	CHECK(zone->nr_free == SECTION_PAGES);
 }
 
+/* The first of all, where no pageblock begins. */
+static void grows_by_a_run_first(void)
+{
+	CHECK(zone_grow_run(zone, 300) == FIRST_PFN);
+	CHECK(vm.sections[0].online == 3 * PAGEBLOCK_PAGES);
+	CHECK(zone->nr_free == 3 * PAGEBLOCK_PAGES - FIRST_PFN);
+	validate();
+}
+
 static void grows_by_runs_to_the_end(void)
 {
 	CHECK(zone_grow(zone, 0, MIGRATE_MOVABLE));
@@ -62,6 +71,7 @@ static void test_a_zone_grows_by_a_run_of_pages(void **state)
 {
 	(void)state;
 	assert_true(child_succeeds(grows_by_runs));
+	assert_true(child_succeeds(grows_by_a_run_first));
 	assert_true(child_succeeds(grows_by_runs_to_the_end));
 	assert_true(child_succeeds(is_refused_runs));
 }
