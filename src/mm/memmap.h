@@ -178,17 +178,24 @@ static inline struct zone *page_zone(const struct page *page)
 	return pfn_to_section(page_to_pfn(page))->zone;
 }
 
-static inline enum migratetype pageblock_migratetype(uint32_t pfn)
+static inline uint8_t *pageblock_type(uint32_t pfn)
 {
-	return pfn_to_section(pfn)->migratetype[pfn >> PAGEBLOCK_ORDER &
-						(SECTION_PAGEBLOCKS - 1)];
+	return &pfn_to_section(pfn)->migratetype[pfn >> PAGEBLOCK_ORDER &
+						 (SECTION_PAGEBLOCKS - 1)];
 }
 
+/* Relaxed: who does not hold the zone's lock has a hint. */
+static inline enum migratetype pageblock_migratetype(uint32_t pfn)
+{
+	return (enum migratetype)__atomic_load_n(pageblock_type(pfn),
+						 __ATOMIC_RELAXED);
+}
+
+/* Under the zone's lock. */
 static inline void pageblock_set_migratetype(uint32_t pfn,
 					     enum migratetype type)
 {
-	pfn_to_section(pfn)->migratetype[pfn >> PAGEBLOCK_ORDER &
-		(SECTION_PAGEBLOCKS - 1)] = (uint8_t)type;
+	__atomic_store_n(pageblock_type(pfn), (uint8_t)type, __ATOMIC_RELAXED);
 }
 
 /*
