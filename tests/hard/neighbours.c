@@ -8,7 +8,7 @@
 #include "hard.h"
 #include <pthread.h>
 
-enum { NR_BLOCKS = 10000, NR_ROUNDS = 40 };
+enum { NR_BLOCKS = 10000, NR_ROUNDS = 40, NR_TRIES = 3 };
 
 #define PAIR		128	/* bytes */
 #define MOST_SHARED	(NR_BLOCKS / 10)
@@ -87,7 +87,7 @@ static size_t count_shared(void)
 	return shared;
 }
 
-static void check_apart(size_t size)
+static size_t share(size_t size)
 {
 	size_t shared;
 
@@ -102,10 +102,21 @@ static void check_apart(size_t size)
 	shared = count_shared();
 	hard_say("%zu bytes: %zu of %d blocks beside the other's\n", size,
 		 shared, NR_BLOCKS);
-	CHECK_OP(shared, <=, MOST_SHARED);
 	for (size_t i = 0; i < 2; i++)
 		for (size_t k = 0; k < NR_BLOCKS; k++)
 			free(owners[i].block[k]);
+	return shared;
+}
+
+/* Where other programs keep a CPU from one of the threads they may take turns
+ * at the same memory; not each time. */
+static void check_apart(size_t size)
+{
+	size_t shared = share(size);
+
+	for (int tries = 1; shared > MOST_SHARED && tries < NR_TRIES; tries++)
+		shared = share(size);
+	CHECK_OP(shared, <=, MOST_SHARED);
 }
 
 int main(void)
