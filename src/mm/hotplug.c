@@ -265,7 +265,7 @@ static bool section_grow_past(struct zone *zone, uint32_t index, uint32_t end,
 static uint32_t zone_grow_run_locked(struct zone *zone, size_t n)
 {
 	uint32_t index = zone->first_partial, last = nr_online_sections, end;
-	size_t have;
+	size_t have, need;
 
 	for (; index <= last; index++) {
 		if (index == last && !section_open_placed(zone, index))
@@ -274,11 +274,10 @@ static uint32_t zone_grow_run_locked(struct zone *zone, size_t n)
 			continue;
 		end = (index << SECTION_ORDER) + vm.sections[index].online;
 		have = section_free_at_end(zone, index, end, n);
-		if (have < n && !section_holds(index, end, n - have))
-			continue;
-		if (have < n && !section_grow_past(zone, index, end, n - have))
-			break;
-		return end - (uint32_t)have;
+		need = n - min(have, n);
+		if (section_holds(index, end, need))
+			return section_grow_past(zone, index, end, need) ?
+			       end - (uint32_t)have : 0;
 	}
 	return 0;
 }
