@@ -37,7 +37,8 @@ bootstrap_if_stale()
 	[ -x configure ] && [ -f Makefile.in ] &&
 		[ configure -nt configure.ac ] &&
 		[ Makefile.in -nt Makefile.am ] &&
-		[ Makefile.in -nt tests/lists.am ] && return
+		[ Makefile.in -nt tests/lists.am ] &&
+		[ Makefile.in -nt tests/rules.am ] && return
 	quietly "$1" scripts/bootstrap
 }
 

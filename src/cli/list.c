@@ -1,5 +1,9 @@
 /*
  * list - `zbmalloc options`: the table of options, for people and for roff.
+ *
+ * 1. Both forms have all options, in the order of the table, with the words of
+ *    the table: the library and its documents cannot say different things.
+ * 2. The form for roff is what scripts/gen-options-man puts into zbmalloc(1).
  */
 #include "cli/cli.h"
 

@@ -1,5 +1,13 @@
 /*
  * free - decoding a pointer is checking it.
+ *
+ * 1. The page's word says what lies there: an object of a slab, if the pointer
+ *    is to the start of one and its key says that it is the program's; a run,
+ *    if the pointer is to its start and no stack holds it; nobody's else.
+ * 2. Inline (heap.h) only objects are freed. Here come runs, what that refused,
+ *    and NULL.
+ * 3. What is in no page of ours is another allocator's, and passed on
+ *    (malloc/foreign); if it is nobody's there, it is a fault.
  */
 #include "malloc/foreign.h"
 #include "malloc/huge.h"

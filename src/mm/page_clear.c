@@ -1,5 +1,11 @@
 /*
  * page_clear - the contents of pages that somebody owns become zero.
+ *
+ * 1. Pages that have not been dirty since the kernel gave them are zero.
+ * 2. The others are written with zeros, or purged: where they are many, or
+ *    most of them were never touched. What will be written anyway is not
+ *    purged, for it would only have to come back.
+ * 3. What cannot be purged is written.
  */
 #include "mm/hugepage.h"
 #include "mm/page_alloc.h"
@@ -46,8 +52,7 @@ void clear_pages(struct page *page, size_t n, bool dirty, bool written)
 		return;
 	}
 	while (pfn < end) {
-		size_t step = min(end - pfn,
-				  64 - pfn % 64);
+		size_t step = min(end - pfn, 64 - pfn % 64);
 
 		if (!dirty_any(pfn, step)) {
 			pfn += step;

@@ -1,6 +1,14 @@
 /*
  * barn_reclaim - a barn gives back what lies unused: full sheaves, slabs, and
  * pages of slabs that are partly in use.
+ *
+ * 1. Full sheaves go into their slabs first, then what is unused of these can
+ *    be seen.
+ * 2. A slab without objects goes to its zone. Of others the sweep purges pages
+ *    on which all objects are free, if they were as free at the last look.
+ * 3. A slab that is swept is isolated: on no list, so that its purge holds no
+ *    lock and nobody takes objects from it meanwhile.
+ * 4. A huge page is not split for a few free objects.
  */
 #include "mm/hugepage.h"
 #include "os/os.h"

@@ -1,8 +1,12 @@
 /*
  * barn_set - the barns of each node and last-level cache.
  *
- * Sets are made under the lock under which the allocator starts, and stay.
- * They are found without one: what is published is whole.
+ * 1. A node has one set at least, and one for each cache that a heap has asked
+ *    for; the first is no cache's until then. Without memory for another the
+ *    first serves.
+ * 2. Sets are made under the lock under which the allocator starts, and stay.
+ *    They are found without one: what is published is whole.
+ * 3. Fork takes all barns' locks, and then all lanes': the order of ranks.
  */
 #include "slab/barn.h"
 

@@ -1,6 +1,15 @@
 /*
  * sheaf - an array of free objects of one class, which changes hands as a
  * whole: between the bins of threads and the barns.
+ *
+ * 1. It lies in metadata; its capacity is what fits the unit it was given.
+ * 2. object[0] to object[nr - 1] are free. In a bin, which knows its top, nr
+ *    says nothing.
+ * 3. `end` points to itself: a word that is not its address times KEY_FACTOR,
+ *    and so no object's. Not to one word for all sheaves: while the CPU still
+ *    takes it for an object, it prepares to write to it, and takes its line
+ *    from the other CPUs.
+ * 4. One owner at a time, a bin or a lane, whose lock is the sheaf's.
  */
 #ifndef ZBM_SHEAF_H
 #define ZBM_SHEAF_H
@@ -11,16 +20,9 @@ struct sheaf {
 	struct sheaf *next;
 	uint16_t capacity;
 	uint16_t nr;
-	void *end;	/* what a pop of nothing finds: see below */
+	void *end;	/* what a pop of nothing finds */
 	void *object[];
 };
-
-/*
- * `end` points to itself: a word that is not its address times KEY_FACTOR, and
- * so no object's. Not to one word for all sheaves: while the CPU still takes it
- * for an object, it prepares to write to it, and takes its line from the other
- * CPUs.
- */
 
 #define SHEAF_MIN_CAPACITY	5	/* objects: 64 bytes in all */
 

@@ -15,7 +15,7 @@
 
 enum { NR_SPAWNERS = 40, NR_FORKS = 20, NR_ORDERS = 10, MIN_ROUNDS = 10 };
 
-#define CASE_SECONDS	15
+#define CASE_SECONDS	6
 
 static volatile int stop;
 static pthread_mutex_t ours = PTHREAD_MUTEX_INITIALIZER;
