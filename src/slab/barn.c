@@ -6,7 +6,7 @@
 /* Slabs of a list that are looked at for the emptiest. */
 #define BORROW_LOOKS	8
 
-/* Read without the lock, as a hint. */
+/* Read without the lock, as a hint. It is of that heap's stock, or of none. */
 static void slab_set_taker(struct slab *slab, uint8_t heap)
 {
 	__atomic_store_n(&slab->taker, heap, __ATOMIC_RELAXED);
@@ -17,51 +17,87 @@ static size_t barn_take(struct barn *barn, uint8_t heap, void **out, size_t n)
 	struct slab *slab;
 	size_t got = 0, some;
 
-	while (got < n && (slab = partial_first(barn_partial(barn, heap)))) {
+	while (got < n && (slab = stock_first(barn_stock(barn, heap)))) {
 		barn->nr_unused -= slab_is_unused(slab);
 		some = min(n - got, (size_t)slab->nr_free);
 		got += slab_take(slab, out + n - got - some, some);
 		slab_set_taker(slab, heap);
+		barn_count_taken(barn, slab, (ptrdiff_t)some);
 		if (slab_is_full(slab))
 			barn_unlink(barn, slab);
 	}
 	if (unlikely(got < n))
 		memmove(out, out + n - got, got * sizeof(*out));
-	barn_set_nr_taken(barn, barn->nr_taken + got);
 	return got;
 }
 
 /* Of the first few. NULL: the list is empty. */
-static struct slab *partial_emptiest(struct list *list)
+static struct slab *stock_emptiest(struct stock *stock)
 {
-	struct slab *slab = partial_first(list), *emptiest = slab;
+	struct slab *slab = stock_first(stock), *emptiest = slab;
 
 	for (size_t i = 1; slab && i < BORROW_LOOKS; i++) {
-		slab = partial_slab(list, slab->link.next);
+		slab = stock_slab(stock, slab->link.next);
 		if (slab && slab->nr_free > emptiest->nr_free)
 			emptiest = slab;
 	}
 	return emptiest;
 }
 
-/* Takes a slab with so many free objects from another list, if more than `keep`
- * are in that. What is taken of it lies among the objects of others. */
-static bool barn_borrow(struct barn *barn, uint8_t heap, size_t keep,
-			size_t nr_free)
+/* It can do without a slab. */
+static bool stock_has_surplus(const struct stock *stock, unsigned int class)
 {
-	for (size_t i = 0; i < BARN_LANES; i++) {
-		struct list *list = &barn->partial[i];
-		struct slab *slab = partial_emptiest(list);
+	const struct size_class *sc = &size_classes[class];
+	ptrdiff_t all = (ptrdiff_t)stock->nr_slabs * sc->nr_objects;
 
-		if (!slab || slab->nr_free < nr_free ||
-		    (keep && list->next->next == list))
-			continue;
-		barn_unlink(barn, slab);
-		slab_set_taker(slab, heap);
-		barn_link(barn, slab, true);
-		return true;
+	return all - sc->nr_objects >= stock->most_taken ||
+	       (size_t)(all - stock->nr_taken) * sc->size > CPU_CACHE_BYTES ||
+	       reclaim_is_pressed();
+}
+
+/* What a stock gives away; what is taken of that lies among the objects of its
+ * own heaps. */
+enum borrow {
+	BORROW_SURPLUS,		/* a slab of which half is free, if it can do
+				 * without */
+	BORROW_ANY,		/* any but its last one */
+	BORROW_LAST,		/* that, too */
+};
+
+static bool stock_may_give(const struct stock *stock, const struct slab *slab,
+			   enum borrow how)
+{
+	if (how == BORROW_SURPLUS)
+		return slab->nr_free >= slab->nr_objects / 2 &&
+		       stock_has_surplus(stock, slab->class);
+	return how == BORROW_LAST ||
+	       stock->partial.next->next != &stock->partial;
+}
+
+static struct slab *barn_spare(struct barn *barn, enum borrow how)
+{
+	for_each_stock(stock, barn) {
+		struct slab *slab = stock_emptiest(stock);
+
+		if (slab && stock_may_give(stock, slab, how))
+			return slab;
 	}
-	return false;
+	return NULL;
+}
+
+/* A slab changes over to the heap's stock, which has none. */
+static bool barn_borrow(struct barn *barn, uint8_t heap, enum borrow how)
+{
+	struct slab *slab = barn_spare(barn, how);
+
+	if (!slab)
+		return false;
+	barn_unlink(barn, slab);
+	barn_count_slab(barn, slab, -1, slab_nr_taken(slab));
+	slab_set_taker(slab, heap);
+	barn_count_slab(barn, slab, 1, slab_nr_taken(slab));
+	barn_link(barn, slab, true);
+	return true;
 }
 
 static bool barn_grow(struct barn *barn, uint8_t heap, struct pcp *pcp,
@@ -76,35 +112,27 @@ static bool barn_grow(struct barn *barn, uint8_t heap, struct pcp *pcp,
 		return false;
 	slab->barn = barn;
 	slab_set_taker(slab, heap);
-	barn_set_nr_slabs(barn, barn->nr_slabs + 1);
+	barn_count_slab(barn, slab, 1, 0);
 	barn->nr_unused++;
 	barn_link(barn, slab, true);
 	return true;
 }
 
-static struct slab *barn_first_partial(struct barn *barn)
-{
-	for_each_partial(slab, barn)
-		return slab;
-	return NULL;
-}
-
-/* A partial slab for another barn, if `keep` of them are left, and how many of
- * its objects are taken. It is in no list until it is there; what is freed
- * meanwhile is put into it all the same. */
+/* A partial slab for another barn, and how many of its objects are taken. It is
+ * in no list until it is there; what is freed meanwhile is put into it all the
+ * same. */
 static struct slab *barn_give(struct barn *barn, struct barn *to, uint8_t heap,
-			      size_t keep, size_t *taken)
+			      enum borrow how, size_t *taken)
 {
-	struct slab *slab = NULL;
+	struct slab *slab;
 
-	if (__atomic_load_n(&barn->nr_partial, __ATOMIC_RELAXED) <= keep)
+	if (!__atomic_load_n(&barn->nr_partial, __ATOMIC_RELAXED))
 		return NULL;
 	lock_acquire(&barn->lock);
-	if (barn->nr_partial > keep) {
-		slab = barn_first_partial(barn);
+	slab = barn_spare(barn, how);
+	if (slab) {
 		barn_remove(barn, slab);
-		*taken = (size_t)slab->nr_objects - slab->nr_free;
-		barn_set_nr_taken(barn, barn->nr_taken - *taken);
+		*taken = slab_nr_taken(slab);
 		slab_set_taker(slab, heap);
 		slab->isolated = true;
 		/* Pairs with the acquire in barn_switch. */
@@ -114,44 +142,51 @@ static struct slab *barn_give(struct barn *barn, struct barn *to, uint8_t heap,
 	return slab;
 }
 
-/* Takes a slab from one of the node's other barns of the class. */
-static bool barn_steal(struct barn *barn, uint8_t heap, size_t keep)
+static never_inline bool barn_steal_from(struct barn_set *set,
+					 struct barn *barn, uint8_t heap,
+					 enum borrow how)
 {
-	struct barn_set *set = barn_sets(barn->node);
 	struct slab *slab = NULL;
 	size_t taken = 0;
 
-	if (likely(!barn_set_next(set)))
-		return false;
 	barn->nr_isolated++;
 	lock_release(&barn->lock);
 	for (; set && !slab; set = barn_set_next(set))
 		if (&set->barn[barn->class] != barn)
 			slab = barn_give(&set->barn[barn->class], barn, heap,
-					 keep, &taken);
+					 how, &taken);
 	lock_acquire(&barn->lock);
 	barn->nr_isolated--;
 	if (!slab)
 		return false;
-	barn_set_nr_slabs(barn, barn->nr_slabs + 1);
 	/* Less what was freed meanwhile, which is counted already. */
-	barn_set_nr_taken(barn, barn->nr_taken + taken);
+	barn_count_slab(barn, slab, 1, taken);
 	barn_putback(barn, slab);
 	return true;
 }
 
-/* The heap's list has a slab now. Those that mostly others use come after new
+/* Takes a slab from one of the node's other barns of the class. */
+static bool barn_steal(struct barn *barn, uint8_t heap, enum borrow how)
+{
+	struct barn_set *first = barn_sets(barn->node);
+
+	return unlikely(barn_set_next(first)) &&
+	       barn_steal_from(first, barn, heap, how);
+}
+
+/* The heap's stock has a slab now. Those that mostly others use come after new
  * ones, but before more memory. */
 static bool barn_find_slab(struct barn *barn, uint8_t heap, struct pcp *pcp,
 			   gfp_t gfp)
 {
-	size_t half = size_classes[barn->class].nr_objects / 2;
-
-	return barn_borrow(barn, heap, 1, half) || barn_steal(barn, heap, 1) ||
+	return barn_borrow(barn, heap, BORROW_SURPLUS) ||
+	       barn_steal(barn, heap, BORROW_SURPLUS) ||
 	       barn_grow(barn, heap, pcp, gfp | GFP_NOGROW) ||
-	       barn_borrow(barn, heap, 1, 0) ||
+	       barn_borrow(barn, heap, BORROW_ANY) ||
+	       barn_steal(barn, heap, BORROW_ANY) ||
 	       barn_grow(barn, heap, pcp, gfp) ||
-	       barn_borrow(barn, heap, 0, 0) || barn_steal(barn, heap, 0);
+	       barn_borrow(barn, heap, BORROW_LAST) ||
+	       barn_steal(barn, heap, BORROW_LAST);
 }
 
 size_t barn_refill(struct barn *barn, uint8_t heap, struct pcp *pcp, gfp_t gfp,
@@ -188,7 +223,7 @@ static size_t barn_put(struct barn *barn, struct slab *slab, void **objects,
 	bool was_full = slab_is_full(slab);
 	size_t put = slab_put(slab, objects, n);
 
-	barn_set_nr_taken(barn, barn->nr_taken - put);
+	barn_count_taken(barn, slab, -(ptrdiff_t)put);
 	if (was_full && put)
 		barn_link(barn, slab, false);
 	/* Of one that is isolated the sweep decides when it is done with it. */
@@ -328,6 +363,18 @@ void barn_flush_runs(struct pcp *pcp, void **objects, size_t n)
 	}
 }
 
+static void barn_validate_stocks(struct barn *barn)
+{
+	size_t nr_slabs = 0, nr_taken = 0;
+
+	for_each_stock(stock, barn) {
+		CHECK(stock->nr_taken <= stock->most_taken);
+		nr_slabs += stock->nr_slabs;
+		nr_taken += (size_t)stock->nr_taken;
+	}
+	CHECK(nr_slabs == barn->nr_slabs && nr_taken == barn->nr_taken);
+}
+
 void barn_validate(struct barn *barn)
 {
 	size_t nr_partial = 0, nr_unused = 0, taken = 0;
@@ -335,18 +382,19 @@ void barn_validate(struct barn *barn)
 	lock_acquire(&barn->lock);
 	for_each_partial(slab, barn) {
 		slab_validate(slab);
-		CHECK(list_ == barn_partial(barn, slab->taker));
+		CHECK(stock_ == barn_stock(barn, slab->taker));
 		CHECK(slab->barn == barn && slab->class == barn->class &&
 		      !slab_is_full(slab));
 		nr_partial++;
 		nr_unused += slab_is_unused(slab);
-		taken += (size_t)slab->nr_objects - slab->nr_free;
+		taken += slab_nr_taken(slab);
 	}
 	CHECK(nr_partial == barn->nr_partial && nr_partial <= barn->nr_slabs);
 	CHECK(nr_unused == barn->nr_unused);
 	taken += (barn->nr_slabs - nr_partial) *
 		 size_classes[barn->class].nr_objects;
 	CHECK(taken == barn->nr_taken || barn->nr_isolated);
+	barn_validate_stocks(barn);
 	lock_release(&barn->lock);
 	for_each_lane(lane, barn)
 		lane_validate(lane);

@@ -4,8 +4,8 @@
  *
  * 1. A sheaf is an array of free objects. Threads exchange whole sheaves
  *    with the barn, so 100 objects change hands under one lock.
- * 2. Slabs with objects to hand out stand in `partial`; full slabs in no
- *    list. An unused slab goes back to the page allocator, but for one.
+ * 2. Slabs with objects to hand out stand in lists of partial ones; full slabs
+ *    in none. An unused slab goes back to the page allocator, but for one.
  * 3. Run classes have no slabs: their sheaves hold runs (RUN_CACHED).
  * 4. Sheaves lie in lanes. A heap has one, by its number: what a thread has
  *    freed is in the cache of its CPU, and it gets that back first, and under
@@ -22,13 +22,14 @@
  * 6. The barn's lock protects it and its slabs, a lane's lock the lane and its
  *    sheaves. No two of them are held at once, but by fork, and none while
  *    pages are allocated or freed.
- * 7. A node has a set of barns, one for each class, and one set more for each
- *    further cache that its threads were seen at (barn_set.c). A barn whose
- *    slabs are all full takes a partial one from the node's other barns
- *    before it asks for pages, but leaves each of them its last one; without
- *    memory also that. So each cache has at most one partial slab of a class
- *    that others could use. Lists of partial slabs do the same among
- *    themselves (barn_list.h).
+ * 7. Slabs are in stocks by lane. A heap is served from its own; when that has
+ *    none left, by a slab that another can do without, then by a new one, then
+ *    by any but the last of another, before a zone grows; without memory also
+ *    by that (barn_find_slab). So two threads' objects lie apart, and each
+ *    stock has at most one partial slab that others could use.
+ * 8. A node has a set of barns, one for each class, and one set more for each
+ *    further cache that its threads were seen at (barn_set.c). Slabs change
+ *    over between barns as between stocks.
  */
 #ifndef ZBM_BARN_H
 #define ZBM_BARN_H
@@ -57,17 +58,27 @@ struct lane {
 
 static_assert(sizeof(struct lane) == CACHE_LINE, "one line");
 
+/* The slabs that a lane's heaps are served from. */
+struct stock {
+	struct list partial;	/* those that have objects left */
+	uint32_t nr_slabs;	/* full ones, too */
+	int32_t nr_taken;	/* objects of these; while another barn's slab
+				 * comes in perhaps less */
+	int32_t most_taken;	/* the most that this was since the last
+				 * reclaim */
+};
+
 struct barn {
 	alignas(CACHE_LINE) struct lock lock;
 	uint8_t class;
 	uint8_t node;
 	uint8_t sweep;		/* number of the sweep that is going on */
-	uint16_t nr_unused;	/* slabs in `partial` without objects in use */
+	uint16_t nr_unused;	/* partial slabs without objects in use */
 	uint16_t nr_isolated;	/* slabs that are swept or may come to it */
 	/* also read without the lock, as hints */
 	size_t nr_slabs, nr_partial;
 	size_t nr_taken;	/* objects taken from the slabs */
-	struct list partial[BARN_LANES];
+	struct stock stock[BARN_LANES];
 	struct lane *lane;	/* the first: see barn_lane */
 };
 

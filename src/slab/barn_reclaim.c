@@ -101,6 +101,8 @@ static void barn_shrink(struct barn *barn, enum reclaim how)
 	lock_acquire(&barn->lock);
 	if (barn->nr_unused)
 		barn_detach_unused(barn, &dead);
+	for_each_stock(stock, barn)
+		stock->most_taken = stock->nr_taken;
 	lock_release(&barn->lock);
 	slab_destroy_list(NULL, &dead);
 }

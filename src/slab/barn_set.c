@@ -28,7 +28,7 @@ static void barn_set_init(struct barn_set *set, int node, int cache)
 		lock_init(&barn->lock, LOCK_BARN);
 		barn->lane = &set->lane[0][class];
 		for (size_t i = 0; i < BARN_LANES; i++)
-			list_init(&barn->partial[i]);
+			list_init(&barn->stock[i].partial);
 		if (DEBUG_ZBM)
 			barn_init_ranks(barn);
 		barn->class = (uint8_t)class;

@@ -1,13 +1,15 @@
-/* run: alone */
 /*
  * neighbours - two threads that each free and allocate their own blocks, all of
- * them and in any order, are given memory apart from each other's.
+ * them and in any order, are given memory apart from each other's: on their
+ * own, and in step, where the one that is woken first has all its blocks before
+ * the other asks for any.
  *
  * Whoever writes to a line takes it from the other's CPU, and a CPU fetches
  * lines by pairs: so what counts is whether blocks of both lie in one.
  */
 #include "hard.h"
 #include <pthread.h>
+#include <stdbool.h>
 
 enum { NR_BLOCKS = 10000, NR_ROUNDS = 40 };
 
@@ -18,6 +20,7 @@ struct owner {
 	pthread_t thread;
 	uint64_t seed;
 	size_t size;			/* of each block; 0: mixed */
+	bool in_step;			/* with the other, round by round */
 	void *block[NR_BLOCKS];
 };
 
@@ -46,6 +49,8 @@ static void *turn_over(void *argument)
 	struct owner *owner = argument;
 
 	for (int round = 0; round < NR_ROUNDS; round++) {
+		if (owner->in_step)
+			pthread_barrier_wait(&barrier);
 		for (size_t i = 0; i < NR_BLOCKS; i++) {
 			owner->block[i] = malloc(draw_size(owner));
 			CHECK(owner->block[i]);
@@ -88,21 +93,22 @@ static size_t count_shared(void)
 	return shared;
 }
 
-static void check_apart(size_t size)
+static void check_apart(size_t size, bool in_step)
 {
 	size_t shared;
 
 	for (size_t i = 0; i < 2; i++) {
 		owners[i].seed = size + i + 1;
 		owners[i].size = size;
+		owners[i].in_step = in_step;
 		CHECK_EQ(pthread_create(&owners[i].thread, NULL, turn_over,
 					&owners[i]), 0);
 	}
 	for (size_t i = 0; i < 2; i++)
 		CHECK_EQ(pthread_join(owners[i].thread, NULL), 0);
 	shared = count_shared();
-	hard_say("%zu bytes: %zu of %d blocks beside the other's\n", size,
-		 shared, NR_BLOCKS);
+	hard_say("%zu bytes%s: %zu of %d blocks beside the other's\n", size,
+		 in_step ? ", in step" : "", shared, NR_BLOCKS);
 	CHECK_OP(shared, <=, MOST_SHARED);
 	for (size_t i = 0; i < 2; i++)
 		for (size_t k = 0; k < NR_BLOCKS; k++)
@@ -115,7 +121,9 @@ int main(void)
 
 	hard_start(60);
 	CHECK_EQ(pthread_barrier_init(&barrier, NULL, 2), 0);
-	for (size_t i = 0; i < array_size(sizes); i++)
-		check_apart(sizes[i]);
+	for (size_t i = 0; i < array_size(sizes); i++) {
+		check_apart(sizes[i], true);
+		check_apart(sizes[i], false);
+	}
 	return 0;
 }

@@ -101,6 +101,36 @@ static void test_each_heap_has_slabs_of_its_own(void **state)
 	finish();
 }
 
+/* What a heap had of its slabs at once since the last look is left to it, and
+ * then no more. */
+static void test_a_heap_finds_its_slabs_when_it_comes_back(void **state)
+{
+	struct barn *barn = barn_for(64);
+	size_t n = size_classes[barn->class].nr_objects;
+
+	(void)state;
+	refill(barn, 0, 2 * n);
+	flush(1, n);
+	flush(n + 1, 2 * n);
+	assert_int_equal(barn->nr_slabs, 2);
+	slab_word(barn, 3);
+	assert_int_equal(barn->nr_slabs, 3);
+	flush(3, 4);
+	refill(barn, 1, n);
+	refill(barn, n + 1, 2 * n);
+	assert_int_equal(barn->nr_slabs, 3);
+	flush(1, n);
+	flush(n + 1, 2 * n);
+	barn_shrink_all(RECLAIM_IDLE);
+	assert_int_equal(barn->nr_slabs, 2);
+	slab_word(barn, 3);
+	assert_int_equal(barn->nr_slabs, 2);
+	flush(0, 1);
+	flush(n, n + 1);
+	flush(3, 4);
+	finish();
+}
+
 static void test_flush_sorts_objects_of_all_classes(void **state)
 {
 	uint64_t seed = 3;
@@ -177,6 +207,8 @@ int main(void)
 			test_an_unused_slab_is_kept_and_the_next_released),
 		cmocka_unit_test(test_a_slab_that_was_full_serves_again),
 		cmocka_unit_test(test_each_heap_has_slabs_of_its_own),
+		cmocka_unit_test(
+			test_a_heap_finds_its_slabs_when_it_comes_back),
 		cmocka_unit_test(test_flush_sorts_objects_of_all_classes),
 		cmocka_unit_test(test_flush_aborts_on_what_is_free_already),
 		cmocka_unit_test(test_runs_go_back_to_the_zone),

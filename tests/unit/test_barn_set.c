@@ -7,6 +7,7 @@
 #include "barns.h"
 
 #include "os/llc.h"
+#include "slab/barn_list.h"
 
 #define SIZE	256	/* bytes */
 
@@ -144,15 +145,33 @@ static void test_one_partial_slab_is_left_where_it_is(void **state)
 	finish();
 }
 
-static void test_a_second_one_is_taken(void **state)
+static void test_what_its_threads_come_back_for_stays(void **state)
 {
 	struct barn *one = barn_at(1), *two = barn_at(2);
-	size_t used;
 
 	(void)state;
 	refill(one, 0, 2 * per_slab);
+	flush(0, per_slab - 1);
+	flush(per_slab, 2 * per_slab - 1);
+	refill(two, 0, 1);
+	assert_int_equal(one->nr_slabs, 2);
+	assert_int_equal(two->nr_slabs, 1);
 	flush(0, 1);
+	flush(per_slab - 1, per_slab);
 	flush(2 * per_slab - 1, 2 * per_slab);
+	finish();
+}
+
+static void test_a_second_one_is_taken(void **state)
+{
+	struct barn *one = barn_at(1), *two = barn_at(2);
+	size_t used, half = per_slab / 2;
+
+	(void)state;
+	refill(one, 0, 2 * per_slab);
+	flush(0, half);
+	flush(2 * per_slab - half, 2 * per_slab);
+	barn_shrink_all(RECLAIM_IDLE);
 	assert_int_equal(one->nr_partial, 2);
 	used = world_used();
 	refill(two, 0, 1);
@@ -162,11 +181,12 @@ static void test_a_second_one_is_taken(void **state)
 	assert_int_equal(one->nr_partial, 1);
 	assert_int_equal(two->nr_slabs, 1);
 	validate();
-	/* It is full, and comes back to its new barn. */
+	/* What is freed comes back to its new barn. */
+	refill(two, 1, half);
 	assert_int_equal(two->nr_partial, 0);
 	flush(0, 1);
 	assert_int_equal(two->nr_partial, 1);
-	flush(1, 2 * per_slab - 1);
+	flush(1, 2 * per_slab - half);
 	finish();
 }
 
@@ -177,6 +197,9 @@ static void test_an_unused_slab_is_counted_where_it_is(void **state)
 	(void)state;
 	refill(one, 0, 2 * per_slab);
 	flush(0, per_slab + 1);
+	/* A look that gives back no slab. */
+	for_each_stock(stock, one)
+		stock->most_taken = stock->nr_taken;
 	assert_int_equal(one->nr_unused, 1);
 	assert_int_equal(one->nr_partial, 2);
 	refill(two, 0, 1);
@@ -282,6 +305,7 @@ int main(void)
 		cmocka_unit_test(test_all_barns_are_visited_once),
 		cmocka_unit_test(test_without_memory_the_first_set_serves),
 		cmocka_unit_test(test_one_partial_slab_is_left_where_it_is),
+		cmocka_unit_test(test_what_its_threads_come_back_for_stays),
 		cmocka_unit_test(test_a_second_one_is_taken),
 		cmocka_unit_test(test_an_unused_slab_is_counted_where_it_is),
 		cmocka_unit_test(
