@@ -14,20 +14,21 @@ static void slab_set_taker(struct slab *slab, uint8_t heap)
 
 static size_t barn_take(struct barn *barn, uint8_t heap, void **out, size_t n)
 {
+	struct stock *stock = barn_stock(barn, heap);
 	struct slab *slab;
 	size_t got = 0, some;
 
-	while (got < n && (slab = stock_first(barn_stock(barn, heap)))) {
+	while (got < n && (slab = stock_first(stock))) {
 		barn->nr_unused -= slab_is_unused(slab);
 		some = min(n - got, (size_t)slab->nr_free);
 		got += slab_take(slab, out + n - got - some, some);
 		slab_set_taker(slab, heap);
-		barn_count_taken(barn, slab, (ptrdiff_t)some);
 		if (slab_is_full(slab))
 			barn_unlink(barn, slab);
 	}
 	if (unlikely(got < n))
 		memmove(out, out + n - got, got * sizeof(*out));
+	stock_set_free(stock, stock->nr_free - got);
 	return got;
 }
 
@@ -44,14 +45,14 @@ static struct slab *stock_emptiest(struct stock *stock)
 	return emptiest;
 }
 
-/* It can do without a slab. */
+/* It can do without a slab: as much lay free, or what is free does not lie in
+ * its CPU's cache anyway. */
 static bool stock_has_surplus(const struct stock *stock, unsigned int class)
 {
 	const struct size_class *sc = &size_classes[class];
-	ptrdiff_t all = (ptrdiff_t)stock->nr_slabs * sc->nr_objects;
 
-	return all - sc->nr_objects >= stock->most_taken ||
-	       (size_t)(all - stock->nr_taken) * sc->size > CPU_CACHE_BYTES ||
+	return stock->low_free >= sc->nr_objects ||
+	       stock->nr_free * sc->size > CPU_CACHE_BYTES ||
 	       reclaim_is_pressed();
 }
 
@@ -93,9 +94,9 @@ static bool barn_borrow(struct barn *barn, uint8_t heap, enum borrow how)
 	if (!slab)
 		return false;
 	barn_unlink(barn, slab);
-	barn_count_slab(barn, slab, -1, slab_nr_taken(slab));
+	stock_sub_slab(barn, slab);
 	slab_set_taker(slab, heap);
-	barn_count_slab(barn, slab, 1, slab_nr_taken(slab));
+	stock_add_slab(barn, slab, slab->nr_free);
 	barn_link(barn, slab, true);
 	return true;
 }
@@ -112,17 +113,18 @@ static bool barn_grow(struct barn *barn, uint8_t heap, struct pcp *pcp,
 		return false;
 	slab->barn = barn;
 	slab_set_taker(slab, heap);
-	barn_count_slab(barn, slab, 1, 0);
+	barn_set_nr_slabs(barn, barn->nr_slabs + 1);
+	stock_add_slab(barn, slab, slab->nr_objects);
 	barn->nr_unused++;
 	barn_link(barn, slab, true);
 	return true;
 }
 
-/* A partial slab for another barn, and how many of its objects are taken. It is
+/* A partial slab for another barn, and how many of its objects are free. It is
  * in no list until it is there; what is freed meanwhile is put into it all the
  * same. */
 static struct slab *barn_give(struct barn *barn, struct barn *to, uint8_t heap,
-			      enum borrow how, size_t *taken)
+			      enum borrow how, size_t *nr_free)
 {
 	struct slab *slab;
 
@@ -132,7 +134,7 @@ static struct slab *barn_give(struct barn *barn, struct barn *to, uint8_t heap,
 	slab = barn_spare(barn, how);
 	if (slab) {
 		barn_remove(barn, slab);
-		*taken = slab_nr_taken(slab);
+		*nr_free = slab->nr_free;
 		slab_set_taker(slab, heap);
 		slab->isolated = true;
 		/* Pairs with the acquire in barn_switch. */
@@ -147,20 +149,21 @@ static never_inline bool barn_steal_from(struct barn_set *set,
 					 enum borrow how)
 {
 	struct slab *slab = NULL;
-	size_t taken = 0;
+	size_t nr_free = 0;
 
 	barn->nr_isolated++;
 	lock_release(&barn->lock);
 	for (; set && !slab; set = barn_set_next(set))
 		if (&set->barn[barn->class] != barn)
 			slab = barn_give(&set->barn[barn->class], barn, heap,
-					 how, &taken);
+					 how, &nr_free);
 	lock_acquire(&barn->lock);
 	barn->nr_isolated--;
 	if (!slab)
 		return false;
-	/* Less what was freed meanwhile, which is counted already. */
-	barn_count_slab(barn, slab, 1, taken);
+	barn_set_nr_slabs(barn, barn->nr_slabs + 1);
+	/* What was freed meanwhile is counted already. */
+	stock_add_slab(barn, slab, nr_free);
 	barn_putback(barn, slab);
 	return true;
 }
@@ -220,10 +223,11 @@ bool barn_is_foreign(const void *object, uint8_t heap)
 static size_t barn_put(struct barn *barn, struct slab *slab, void **objects,
 		       size_t n, struct list *dead)
 {
+	struct stock *stock = barn_stock(barn, slab->taker);
 	bool was_full = slab_is_full(slab);
 	size_t put = slab_put(slab, objects, n);
 
-	barn_count_taken(barn, slab, -(ptrdiff_t)put);
+	stock_set_free(stock, stock->nr_free + put);
 	if (was_full && put)
 		barn_link(barn, slab, false);
 	/* Of one that is isolated the sweep decides when it is done with it. */
@@ -312,9 +316,7 @@ void barn_flush(struct pcp *pcp, void **objects, size_t n)
 
 bool barn_is_sparse(const struct barn *barn)
 {
-	size_t taken = __atomic_load_n(&barn->nr_taken, __ATOMIC_RELAXED);
-
-	return taken < barn_nr_objects(barn) / SPARSE_SHARE &&
+	return barn_nr_taken(barn) < barn_nr_objects(barn) / SPARSE_SHARE &&
 	       barn_slab_bytes(barn) > SPARSE_MIN_BYTES;
 }
 
@@ -345,7 +347,7 @@ bool barn_is_spread(const struct barn *barn, size_t nr_cpus)
 bool barn_is_scattered(struct barn *barn, const struct sheaf *sheaf)
 {
 	size_t objects = barn_nr_objects(barn);
-	size_t used = __atomic_load_n(&barn->nr_taken, __ATOMIC_RELAXED);
+	size_t used = barn_nr_taken(barn);
 
 	used -= min(used, barn_nr_cached(barn));
 	return used <= objects - objects / SCATTER_FREE_SHARE &&
@@ -363,18 +365,6 @@ void barn_flush_runs(struct pcp *pcp, void **objects, size_t n)
 	}
 }
 
-static void barn_validate_stocks(struct barn *barn)
-{
-	size_t nr_slabs = 0, nr_taken = 0;
-
-	for_each_stock(stock, barn) {
-		CHECK(stock->nr_taken <= stock->most_taken);
-		nr_slabs += stock->nr_slabs;
-		nr_taken += (size_t)stock->nr_taken;
-	}
-	CHECK(nr_slabs == barn->nr_slabs && nr_taken == barn->nr_taken);
-}
-
 void barn_validate(struct barn *barn)
 {
 	size_t nr_partial = 0, nr_unused = 0, taken = 0;
@@ -387,14 +377,15 @@ void barn_validate(struct barn *barn)
 		      !slab_is_full(slab));
 		nr_partial++;
 		nr_unused += slab_is_unused(slab);
-		taken += slab_nr_taken(slab);
+		taken += (size_t)slab->nr_objects - slab->nr_free;
 	}
 	CHECK(nr_partial == barn->nr_partial && nr_partial <= barn->nr_slabs);
 	CHECK(nr_unused == barn->nr_unused);
 	taken += (barn->nr_slabs - nr_partial) *
 		 size_classes[barn->class].nr_objects;
-	CHECK(taken == barn->nr_taken || barn->nr_isolated);
-	barn_validate_stocks(barn);
+	CHECK(taken == barn_nr_taken(barn) || barn->nr_isolated);
+	for_each_stock(stock, barn)
+		CHECK(stock->low_free <= stock->nr_free);
 	lock_release(&barn->lock);
 	for_each_lane(lane, barn)
 		lane_validate(lane);

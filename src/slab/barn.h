@@ -25,8 +25,8 @@
  * 7. Slabs are in stocks by lane. A heap is served from its own; when that has
  *    none left, by a slab that another can do without, then by a new one, then
  *    by any but the last of another, before a zone grows; without memory also
- *    by that (barn_find_slab). So two threads' objects lie apart, and each
- *    stock has at most one partial slab that others could use.
+ *    by that (barn_find_slab). So two threads' objects lie apart, and a stock
+ *    keeps from others one partial slab, or what its heaps will come for again.
  * 8. A node has a set of barns, one for each class, and one set more for each
  *    further cache that its threads were seen at (barn_set.c). Slabs change
  *    over between barns as between stocks.
@@ -61,11 +61,9 @@ static_assert(sizeof(struct lane) == CACHE_LINE, "one line");
 /* The slabs that a lane's heaps are served from. */
 struct stock {
 	struct list partial;	/* those that have objects left */
-	uint32_t nr_slabs;	/* full ones, too */
-	int32_t nr_taken;	/* objects of these; while another barn's slab
-				 * comes in perhaps less */
-	int32_t most_taken;	/* the most that this was since the last
-				 * reclaim */
+	size_t nr_free;		/* objects of its slabs; a hint without the
+				 * barn's lock */
+	size_t low_free;	/* fewest since the last reclaim */
 };
 
 struct barn {
@@ -77,7 +75,6 @@ struct barn {
 	uint16_t nr_isolated;	/* slabs that are swept or may come to it */
 	/* also read without the lock, as hints */
 	size_t nr_slabs, nr_partial;
-	size_t nr_taken;	/* objects taken from the slabs */
 	struct stock stock[BARN_LANES];
 	struct lane *lane;	/* the first: see barn_lane */
 };

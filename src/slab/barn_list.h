@@ -6,8 +6,7 @@
  *    it, if it is dense; else of the first stock. It is in that one's list
  *    while it has objects left and is not isolated.
  * 3. What a stock's heaps have had of it at once, lately, they will come for
- *    again: it has a surplus if the rest of its slabs has room for that, or if
- *    what is free does not lie in their CPU's cache anyway.
+ *    again: others may have what lay free meanwhile.
  */
 #ifndef ZBM_BARN_LIST_H
 #define ZBM_BARN_LIST_H
@@ -64,27 +63,15 @@ static inline void barn_unlink(struct barn *barn, struct slab *slab)
 			 __ATOMIC_RELAXED);
 }
 
-/* So many objects of the slab have been taken, or put back: less than 0. */
-static inline void barn_count_taken(struct barn *barn, const struct slab *slab,
-				    ptrdiff_t n)
+static inline void barn_set_nr_slabs(struct barn *barn, size_t n)
 {
-	struct stock *stock = barn_stock(barn, slab->taker);
-
-	stock->nr_taken += (int32_t)n;
-	stock->most_taken = max(stock->most_taken, stock->nr_taken);
-	__atomic_store_n(&barn->nr_taken, barn->nr_taken + (size_t)n,
-			 __ATOMIC_RELAXED);
+	__atomic_store_n(&barn->nr_slabs, n, __ATOMIC_RELAXED);
 }
 
-/* A slab comes into the stock of its taker, or leaves it (-1), with what is
- * taken of it. */
-static inline void barn_count_slab(struct barn *barn, const struct slab *slab,
-				   int n, size_t taken)
+static inline void stock_set_free(struct stock *stock, size_t n)
 {
-	barn_stock(barn, slab->taker)->nr_slabs += (uint32_t)n;
-	__atomic_store_n(&barn->nr_slabs, barn->nr_slabs + (size_t)n,
-			 __ATOMIC_RELAXED);
-	barn_count_taken(barn, slab, n * (ptrdiff_t)taken);
+	__atomic_store_n(&stock->nr_free, n, __ATOMIC_RELAXED);
+	stock->low_free = min(stock->low_free, n);
 }
 
 /* Of its slabs, taken or not. Without the lock a hint. */
@@ -94,16 +81,43 @@ static inline size_t barn_nr_objects(const struct barn *barn)
 	       size_classes[barn->class].nr_objects;
 }
 
-static inline size_t slab_nr_taken(const struct slab *slab)
+/* Taken from them. Without the lock a hint. */
+static inline size_t barn_nr_taken(const struct barn *barn)
 {
-	return (size_t)slab->nr_objects - slab->nr_free;
+	size_t n = barn_nr_objects(barn);
+
+	for (size_t i = 0; i < BARN_LANES; i++)
+		n -= min(n, __atomic_load_n(&barn->stock[i].nr_free,
+					    __ATOMIC_RELAXED));
+	return n;
+}
+
+/* A slab comes into the stock of its taker, and had so many free objects when
+ * it left another: its heaps need so much less of what they have. */
+static inline void stock_add_slab(struct barn *barn, const struct slab *slab,
+				  size_t nr_free)
+{
+	struct stock *stock = barn_stock(barn, slab->taker);
+
+	stock->low_free += slab->nr_objects;
+	stock_set_free(stock, stock->nr_free + nr_free);
+}
+
+/* It leaves it. */
+static inline void stock_sub_slab(struct barn *barn, const struct slab *slab)
+{
+	struct stock *stock = barn_stock(barn, slab->taker);
+
+	stock->low_free -= min(stock->low_free, (size_t)slab->nr_objects);
+	stock_set_free(stock, stock->nr_free - slab->nr_free);
 }
 
 /* A partial slab is the barn's no longer. */
 static inline void barn_remove(struct barn *barn, struct slab *slab)
 {
 	barn->nr_unused -= slab_is_unused(slab);
-	barn_count_slab(barn, slab, -1, slab_nr_taken(slab));
+	barn_set_nr_slabs(barn, barn->nr_slabs - 1);
+	stock_sub_slab(barn, slab);
 	barn_unlink(barn, slab);
 }
 

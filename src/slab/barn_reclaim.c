@@ -34,7 +34,8 @@ static bool slab_may_split(const struct barn *barn, const struct slab *slab)
 	size_t nr_objects = barn_nr_objects(barn);
 
 	return !hugepages_asked(slab->pfn) ||
-	       barn->nr_taken < nr_objects - nr_objects / SPLIT_FREE_SHARE;
+	       barn_nr_taken(barn) <
+		       nr_objects - nr_objects / SPLIT_FREE_SHARE;
 }
 
 /* Worth a look: it could give back a page, and lay still since the last
@@ -102,7 +103,7 @@ static void barn_shrink(struct barn *barn, enum reclaim how)
 	if (barn->nr_unused)
 		barn_detach_unused(barn, &dead);
 	for_each_stock(stock, barn)
-		stock->most_taken = stock->nr_taken;
+		stock->low_free = stock->nr_free;
 	lock_release(&barn->lock);
 	slab_destroy_list(NULL, &dead);
 }

@@ -6,6 +6,7 @@
 
 #include "heap/thread_heap.h"
 #include "malloc/malloc.h"
+#include "slab/barn_list.h"
 
 #include <setjmp.h>
 
@@ -81,7 +82,7 @@ static void test_what_comes_back_stays_in_sheaves(void **state)
 		allocate(ROUND);
 		release_in_any_order(ROUND);
 	}
-	assert_true(barn()->nr_taken >= ROUND);
+	assert_true(barn_nr_taken(barn()) >= ROUND);
 	assert_true(barn_nr_cached(barn()) >= ROUND - 1000);
 	heap_validate();
 }
@@ -162,11 +163,11 @@ static void test_what_is_dropped_at_a_stroke_goes_to_its_slabs(void **state)
 	heap_flush();
 	reclaim_caches();
 	allocate(MANY);
-	before = barn()->nr_taken;
+	before = barn_nr_taken(barn());
 	for (size_t i = 0; i < MANY / 2; i++)
 		mem_free(objects[i]);
 	/* Two sheaves in the stacks, and one that was full at first. */
-	assert_true(barn()->nr_taken <= before - MANY / 2 + 3 * 120);
+	assert_true(barn_nr_taken(barn()) <= before - MANY / 2 + 3 * 120);
 	assert_true(barn_nr_cached(barn()) <= 120);
 	for (size_t i = MANY / 2; i < MANY; i++)
 		mem_free(objects[i]);
