@@ -112,6 +112,13 @@ static inline void stock_sub_slab(struct barn *barn, const struct slab *slab)
 	stock_set_free(stock, stock->nr_free - slab->nr_free);
 }
 
+/* A look: what is free from now on counts. */
+static inline void barn_restart_low(struct barn *barn)
+{
+	for_each_stock(stock, barn)
+		stock->low_free = stock->nr_free;
+}
+
 /* A partial slab is the barn's no longer. */
 static inline void barn_remove(struct barn *barn, struct slab *slab)
 {

@@ -102,8 +102,7 @@ static void barn_shrink(struct barn *barn, enum reclaim how)
 	lock_acquire(&barn->lock);
 	if (barn->nr_unused)
 		barn_detach_unused(barn, &dead);
-	for_each_stock(stock, barn)
-		stock->low_free = stock->nr_free;
+	barn_restart_low(barn);
 	lock_release(&barn->lock);
 	slab_destroy_list(NULL, &dead);
 }

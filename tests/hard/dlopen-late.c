@@ -45,8 +45,8 @@ static void zbm_work(unsigned int seed)
 {
 	unsigned int i;
 
-	for (i = 0; i < NR_CLASS_SIZES; i++) {
-		size_t n = class_size(i);
+	for (i = 0; i < 2 * NR_CLASS_SIZES; i++) {
+		size_t n = class_size(i % NR_CLASS_SIZES);
 		char *p = zbm.malloc(n), *q = zbm.calloc(n, 1), *r = malloc(n);
 
 		CHECK(p && q && r);

@@ -1,7 +1,7 @@
 /*
  * fork-threads - 2,000 forks while 8 threads allocate; each child allocates
  * and frees every size class at once. On a machine that takes long to fork, as
- * many as it does in FORK_SECONDS, but 200 at least.
+ * many as it does in FORK_SECONDS, but 400 at least.
  *
  * 1. Blocks that the parent's threads hold at the fork stay intact in the
  *    child, and the child can free those of main.
@@ -10,7 +10,7 @@
 #include "hard.h"
 #include <pthread.h>
 
-enum { NR_FORKS = 2000, MIN_FORKS = 200, NR_THREADS = 8, NR_KEPT = 64 };
+enum { NR_FORKS = 2000, MIN_FORKS = 400, NR_THREADS = 8, NR_KEPT = 64 };
 
 #define FORK_SECONDS	10
 

@@ -11,7 +11,7 @@
 #include "hard.h"
 #include <pthread.h>
 
-enum { NR_THREADS = 3, NR_STEPS = 150, MIN_STEPS = 30, NR_FORKS = 60 };
+enum { NR_THREADS = 3, NR_STEPS = 150, MIN_STEPS = 50, NR_FORKS = 60 };
 enum { PAGE = 4096 };
 
 #define TURN_SECONDS	8

@@ -198,8 +198,7 @@ static void test_an_unused_slab_is_counted_where_it_is(void **state)
 	refill(one, 0, 2 * per_slab);
 	flush(0, per_slab + 1);
 	/* A look that gives back no slab. */
-	for_each_stock(stock, one)
-		stock->low_free = stock->nr_free;
+	barn_restart_low(one);
 	assert_int_equal(one->nr_unused, 1);
 	assert_int_equal(one->nr_partial, 2);
 	refill(two, 0, 1);
