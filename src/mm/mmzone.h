@@ -160,6 +160,8 @@ struct zone {
 				 * looked */
 	size_t low_before[2];	/* the same of the times before and before
 				 * that, less what was purged since */
+	size_t unshrunk_dirty;	/* nr_free_dirty when the clock began to
+				 * shrink caches */
 	size_t peak_used;	/* most pages ever allocated at once */
 	size_t peak_seen;	/* the same at the last reclaim by the clock */
 	size_t resident_limit;	/* pages; near the limit of the process */

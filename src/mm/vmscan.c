@@ -185,12 +185,29 @@ static void zone_exchange(struct zone *zone)
 	purge_blocks(zone, zone_surplus(zone, EXCHANGE_KEEP_SMALL), purge);
 }
 
+/* Caches give back to the zones from now on. */
+static void zone_start_shrink(struct zone *zone)
+{
+	lock_acquire(&zone->lock);
+	zone->unshrunk_dirty = zone->nr_free_dirty;
+	lock_release(&zone->lock);
+}
+
+/* Free dirty pages that they gave: these lay unused since the last look, as
+ * those in the zone. Under the zone lock. */
+static size_t zone_nr_shrunk(const struct zone *zone)
+{
+	return zone->nr_free_dirty -
+	       min(zone->unshrunk_dirty, zone->nr_free_dirty);
+}
+
 /* Free dirty pages that were not needed since the look before the last two. A
  * collector of garbage, say, has turns of its own, in which it needs all of
  * them and then none. Under the zone lock. */
 static size_t zone_next_low(struct zone *zone)
 {
-	size_t *before = zone->low_before, low = zone->low_free_dirty;
+	size_t *before = zone->low_before;
+	size_t low = zone->low_free_dirty + zone_nr_shrunk(zone);
 	size_t lowest = min(low, min(before[0], before[1]));
 
 	before[1] = before[0];
@@ -266,6 +283,8 @@ void reclaim_tick(uint64_t now)
 	__atomic_store_n(&reclaim_due_ms, decay_next_look(now),
 			 __ATOMIC_RELAXED);
 	__atomic_store_n(&reclaim_pressed, false, __ATOMIC_RELAXED);
+	for_each_zone(zone)
+		zone_start_shrink(zone);
 	shrink_caches(RECLAIM_IDLE);
 	for_each_zone(zone)
 		zone_reclaim(zone);

@@ -2,13 +2,13 @@
  * vmscan - memory that nobody uses goes back.
  *
  * 1. Two ways ask for it. Time: every quarter of decay_ms, by the next slow
- *    path of any thread, what lay unused since the last time is given back
- *    from caches to slabs and from slabs to zones, and what lay unused for
- *    three such times from zones to the kernel. Need: with each 16th that a
- *    zone has more resident, unused caches are emptied into the zones, and as
- *    much free memory is purged as was touched anew; when an allocation fails
- *    all caches are emptied; and free pages are purged when those that may be
- *    resident come near the limit of the cgroup or the machine.
+ *    path of any thread, what lay unused since the last time is given back from
+ *    caches to slabs and from slabs to zones, and what lay unused for three
+ *    such times, there or here, from zones to the kernel. Need: with each 16th
+ *    that a zone has more resident, unused caches are emptied into the zones,
+ *    and as much free memory is purged as was touched anew; when an allocation
+ *    fails all caches are emptied; and free pages are purged when those that
+ *    may be resident come near the limit of the cgroup or the machine.
  * 2. Upper floors put their caches under it as shrinkers.
  * 3. Free dirty blocks are purged largest first: taken out of the free
  *    areas, purged without the zone lock, and freed again as clean ones.

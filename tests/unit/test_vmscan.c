@@ -15,7 +15,7 @@ static struct pcp pcp;
 static size_t nr_calls;		/* not counting looks: RECLAIM_STALE */
 static size_t nr_looks;
 static size_t nr_runs;		/* pages that RECLAIM_RUNS would free */
-static struct page *cached;	/* a block that it does */
+static struct page *cached;	/* a block that it does, or IDLE */
 static enum reclaim last_how;
 
 static void shrink(enum reclaim how)
@@ -24,7 +24,7 @@ static void shrink(enum reclaim how)
 		nr_looks++;
 		return;
 	}
-	if (how == RECLAIM_RUNS && cached) {
+	if ((how == RECLAIM_RUNS || how == RECLAIM_IDLE) && cached) {
 		free_pages(NULL, cached, MAX_PAGE_ORDER);
 		cached = NULL;
 	}
@@ -122,6 +122,22 @@ static void test_the_clock_purges_what_lay_unused(void **state)
 	/* Now all but a little. */
 	for (int i = 0; i < 3; i++)
 		reclaim_tick(reclaim_due_ms);
+	assert_true(zone->nr_free_dirty <= PAGEBLOCK_PAGES);
+	finish();
+}
+
+/* What caches give lay unused in them since the look before. */
+static void test_the_clock_counts_the_time_in_caches(void **state)
+{
+	(void)state;
+	cached = alloc_pages(NULL, GFP_USER, MAX_PAGE_ORDER);
+	assert_non_null(cached);
+	for (int i = 0; i < 2; i++) {
+		reclaim_tick(reclaim_due_ms);
+		assert_null(cached);
+		assert_int_equal(zone->nr_free_dirty, SECTION_PAGES);
+	}
+	reclaim_tick(reclaim_due_ms);
 	assert_true(zone->nr_free_dirty <= PAGEBLOCK_PAGES);
 	finish();
 }
@@ -367,6 +383,8 @@ static void test_a_growing_zone_keeps_parts_of_huge_pages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_the_clock_counts_the_time_in_caches,
+				       fresh),
 		cmocka_unit_test_setup(
 			test_the_clock_leaves_what_is_used_by_turns, fresh),
 		cmocka_unit_test_setup(test_the_clock_purges_what_lay_unused,
