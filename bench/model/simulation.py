@@ -26,9 +26,9 @@ GROUP = 4
 LOCK_SPINS = 100        # src/base/lock.c
 PAIRED_END = 128        # bytes; src/slab/size_class.h
 MISSES_TO_GROW = 4      # src/heap/bin.h
-BARN_MIN_FULL, BARN_LANES = 2, 4            # src/slab/barn.h
+BARN_MIN_FULL, BARN_LANES = 2, 16           # src/slab/barn.h
 LANE_MAX_FULL, BARN_MAX_BYTES = 512, 16 << 20       # src/slab/barn_lane.c
-LANE_MIN_EMPTY, LANE_OWN_BYTES = 4, 1 << 20
+LANE_MIN_EMPTY, LANE_OWN_BYTES, LANE_LOOKS = 4, 1 << 20, 4
 PCP_BATCH, PCP_MAX_HIGH = 32, 128           # pages; src/mm/pcp.h
 SHEAF_HEAD = 24         # bytes; src/slab/sheaf.h
 SURPLUS_WANT = 16       # src/heap/heap.c
@@ -82,6 +82,7 @@ class Lane(Lock):
         self.nr_empty, self.max_full = 0, BARN_MIN_FULL
         self.overflowed = False
         self.taken = self.most_taken = 0
+        self.next = 0           # the one behind it that is asked first
 
     def count_taken(self):
         self.taken += 1
@@ -94,17 +95,18 @@ class Lane(Lock):
 
 
 class Barn(Lock):
-    def __init__(self, thread, size):
+    def __init__(self, thread, size, nr_threads=BARN_LANES):
         super().__init__(thread)
         self.size = size
-        self.lanes = [Lane(thread) for _ in range(BARN_LANES)]
+        self.lanes = [Lane(thread)
+            for _ in range(min(nr_threads, BARN_LANES))]
         self.partial = 0.0      # objects that slabs have left
         self.flusher = thread
 
     def lane_of(self, number, away=0):
         """Of the thread with the number, or one of the lanes after it."""
         place = number + number // BARN_LANES + away
-        return self.lanes[place % BARN_LANES]
+        return self.lanes[place % len(self.lanes)]
 
     def full(self):
         """The objects of each full sheaf."""
@@ -151,7 +153,8 @@ class Simulation:
         self.sent = {"whole": 0, "flushed": 0, "objects": 0}
         self.threads = [Thread(i, i % nodes, i // nodes % barns)
             for i in range(threads)]
-        self.barn = {(node, place, size): Barn(self.threads[node], size)
+        self.barn = {(node, place, size): Barn(self.threads[node], size,
+                len(self.threads))
             for node in range(nodes) for place in range(barns)
             for size in sizes}
         self.zone = [Lock(self.threads[node]) for node in range(nodes)]
@@ -259,12 +262,16 @@ class Simulation:
         return self.barn[node, me.place, size]
 
     def get_full(self, barn, me):
-        """Of the thread's lane, else of another."""
-        for i in range(BARN_LANES):
-            got = yield from self.get_full_of(barn, me, i)
+        """Of the thread's lane, else of one of the next few others."""
+        got = yield from self.get_full_of(barn, me, 0)
+        own, others = barn.lane_of(me.number), len(barn.lanes) - 1
+        for _ in range(min(others, LANE_LOOKS)):
             if got:
-                return got
-        return 0
+                break
+            got = yield from self.get_full_of(barn, me, 1 + own.next)
+            if not got:
+                own.next = (own.next + 1) % others
+        return got
 
     def get_full_of(self, barn, me, away):
         lane = barn.lane_of(me.number, away)

@@ -45,11 +45,23 @@ static never_inline void bin_send_home(struct heap *heap, struct bin *bin)
 	barn_flush(&heap->pcp, away, n);
 }
 
+static bool bin_may_be_foreign(const struct bin *bin)
+{
+	return class_is_dense(bin->class) && nr_heaps() > 1;
+}
+
 static bool bin_look_is_due(const struct heap *heap, const struct bin *bin)
 {
 	return unlikely(heap->ticks % FOREIGN_PERIOD == 0) &&
-	       class_is_dense(bin->class) &&
-	       nr_heaps() > 1;
+	       bin_may_be_foreign(bin);
+}
+
+/* Its first and last object are: others have freed it, or freed by turns with
+ * others. */
+static bool sheaf_is_foreign(const struct sheaf *sheaf, uint8_t heap)
+{
+	return barn_is_foreign(sheaf->object[0], heap) &&
+	       barn_is_foreign(sheaf->object[sheaf->nr - 1], heap);
 }
 
 /*
@@ -139,8 +151,13 @@ static bool bin_refill(struct heap *heap, struct bin *bin)
 
 	full = barn_get_full(barn, heap->number, main);
 	if (full) {
+		main = full;
 		bin_set_main(heap, bin, full, full->nr);
-		return true;
+		if (bin_may_be_foreign(bin) &&
+		    sheaf_is_foreign(full, heap->number))
+			bin_send_home(heap, bin);
+		if (bin_main_count(bin))
+			return true;
 	}
 	if (!main || main->capacity < bin->want) {
 		bin_set_main(heap, bin, NULL, 0);

@@ -91,6 +91,7 @@ static void heap_add(struct heap *heap)
 	lock_acquire(&registry.lock);
 	heap_own(heap);
 	heap->number = (uint8_t)registry.nr_heaps;
+	barn_open_lane(heap->number);
 	heap->next = registry.heaps;
 	registry.heaps = heap;
 	/* Relaxed: read without the lock, as a hint. */

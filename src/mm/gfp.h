@@ -23,8 +23,6 @@ typedef unsigned int gfp_t;
 #define GFP_THISNODE	0x0100u	/* no fallback to another node */
 #define GFP_NORECLAIM	0x0200u	/* reclaim_at_high is the caller's, when it is
 				 * known what memory the pages have */
-#define GFP_NOGROW	0x0400u	/* what is free or nothing: no zone grows, no
-				 * cache is emptied */
 
 #define GFP_USER	GFP_WAIT
 

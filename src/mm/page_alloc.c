@@ -81,7 +81,7 @@ static struct page *rmqueue_or_grow(struct zone *zone, unsigned int order,
 
 	if (!(gfp & GFP_WAIT))
 		return page;
-	if (!page && !(gfp & GFP_NOGROW))
+	if (!page)
 		page = rmqueue_grow(zone, order, gfp, ac);
 	zone_settle(zone, ac);
 	return page;
@@ -148,14 +148,9 @@ static bool reclaim_for_retry(struct alloc_context *ac, unsigned int tries)
 	return true;
 }
 
-static bool gfp_may_grow(gfp_t gfp)
-{
-	return gfp & GFP_WAIT && !(gfp & GFP_NOGROW);
-}
-
 static bool gfp_may_retry(gfp_t gfp)
 {
-	return gfp_may_grow(gfp) && !(gfp & GFP_NORETRY);
+	return gfp & GFP_WAIT && !(gfp & GFP_NORETRY);
 }
 
 static cold_path struct page *alloc_pages_slowpath(gfp_t gfp,
@@ -315,13 +310,13 @@ static struct page *alloc_pages_anywhere(struct alloc_context *ac, gfp_t gfp,
 	/* Not a block of the next order, of which the rest would be reserved
 	 * for what may never come. */
 	if (!page && n >= PIECED_MIN && !is_pow2(n) && vm_is_reserved_late() &&
-	    gfp_may_grow(gfp))
+	    gfp & GFP_WAIT)
 		page = rmqueue_run(ac, n, zone_grow_pieced, false);
 	if (!page)
 		page = alloc_pages_cut(ac, gfp, log2_ceil(n), n);
 	if (!page && n > 1)
 		page = rmqueue_run(ac, n, zone_alloc_pieced, true);
-	if (!page && n > 1 && gfp_may_grow(gfp))
+	if (!page && n > 1 && gfp & GFP_WAIT)
 		page = rmqueue_run(ac, n, zone_grow_pieced, true);
 	return page;
 }

@@ -28,7 +28,7 @@ static size_t barn_take(struct barn *barn, uint8_t heap, void **out, size_t n)
 	}
 	if (unlikely(got < n))
 		memmove(out, out + n - got, got * sizeof(*out));
-	stock_set_free(stock, stock->nr_free - got);
+	stock_add_free(barn, stock, -(ptrdiff_t)got);
 	return got;
 }
 
@@ -61,18 +61,15 @@ static bool stock_has_surplus(const struct stock *stock, unsigned int class)
 enum borrow {
 	BORROW_SURPLUS,		/* a slab of which half is free, if it can do
 				 * without */
-	BORROW_ANY,		/* any but its last one */
-	BORROW_LAST,		/* that, too */
+	BORROW_ANY,
 };
 
 static bool stock_may_give(const struct stock *stock, const struct slab *slab,
 			   enum borrow how)
 {
-	if (how == BORROW_SURPLUS)
-		return slab->nr_free >= slab->nr_objects / 2 &&
-		       stock_has_surplus(stock, slab->class);
-	return how == BORROW_LAST ||
-	       stock->partial.next->next != &stock->partial;
+	return how == BORROW_ANY ||
+	       (slab->nr_free >= slab->nr_objects / 2 &&
+		stock_has_surplus(stock, slab->class));
 }
 
 static struct slab *barn_spare(struct barn *barn, enum borrow how)
@@ -177,19 +174,15 @@ static bool barn_steal(struct barn *barn, uint8_t heap, enum borrow how)
 	       barn_steal_from(first, barn, heap, how);
 }
 
-/* The heap's stock has a slab now. Those that mostly others use come after new
- * ones, but before more memory. */
+/* The heap's stock has a slab now. Those that others use come last. */
 static bool barn_find_slab(struct barn *barn, uint8_t heap, struct pcp *pcp,
 			   gfp_t gfp)
 {
 	return barn_borrow(barn, heap, BORROW_SURPLUS) ||
 	       barn_steal(barn, heap, BORROW_SURPLUS) ||
-	       barn_grow(barn, heap, pcp, gfp | GFP_NOGROW) ||
-	       barn_borrow(barn, heap, BORROW_ANY) ||
-	       barn_steal(barn, heap, BORROW_ANY) ||
 	       barn_grow(barn, heap, pcp, gfp) ||
-	       barn_borrow(barn, heap, BORROW_LAST) ||
-	       barn_steal(barn, heap, BORROW_LAST);
+	       barn_borrow(barn, heap, BORROW_ANY) ||
+	       barn_steal(barn, heap, BORROW_ANY);
 }
 
 size_t barn_refill(struct barn *barn, uint8_t heap, struct pcp *pcp, gfp_t gfp,
@@ -227,7 +220,7 @@ static size_t barn_put(struct barn *barn, struct slab *slab, void **objects,
 	bool was_full = slab_is_full(slab);
 	size_t put = slab_put(slab, objects, n);
 
-	stock_set_free(stock, stock->nr_free + put);
+	stock_add_free(barn, stock, (ptrdiff_t)put);
 	if (was_full && put)
 		barn_link(barn, slab, false);
 	/* Of one that is isolated the sweep decides when it is done with it. */

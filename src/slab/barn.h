@@ -8,25 +8,24 @@
  *    in none. An unused slab goes back to the page allocator, but for one.
  * 3. Run classes have no slabs: their sheaves hold runs (RUN_CACHED).
  * 4. Sheaves lie in lanes. A heap has one, by its number: what a thread has
- *    freed is in the cache of its CPU, and it gets that back first, and under
- *    a lock that few others take (barn_lane.c). A lane keeps as many full
- *    sheaves as turned out to be of use: twice as many when one is missed
- *    after it refused one, and fewer by those that lay unused between two
- *    reclaims. When its slabs are nearly empty a thread that frees more than
- *    is taken puts all into them (barn_is_sparse). When they are more than a
- *    CPU's cache holds (barn_is_spread), what a thread frees at a stroke goes
- *    through them, and what lies all over (barn_is_scattered), to be handed
- *    out in a row.
+ *    freed is in the cache of its CPU, and it gets that back first, and under a
+ *    lock that few others take (barn_lane.c). Only lanes that a heap has are
+ *    looked at. A lane keeps as many full sheaves as turned out to be of use:
+ *    twice as many when one is missed after it refused one, and fewer by those
+ *    that lay unused between two reclaims. When its slabs are nearly empty a
+ *    thread that frees more than is taken puts all into them (barn_is_sparse).
+ *    When they are more than a CPU's cache holds (barn_is_spread), what a
+ *    thread frees at a stroke goes through them, and what lies all over
+ *    (barn_is_scattered), to be handed out in a row.
  * 5. Reclaim sweeps slabs whose free objects have not changed since its last
  *    visit: their free pages go back to the kernel, the slab stays.
  * 6. The barn's lock protects it and its slabs, a lane's lock the lane and its
  *    sheaves. No two of them are held at once, but by fork, and none while
  *    pages are allocated or freed.
  * 7. Slabs are in stocks by lane. A heap is served from its own; when that has
- *    none left, by a slab that another can do without, then by a new one, then
- *    by any but the last of another, before a zone grows; without memory also
- *    by that (barn_find_slab). So two threads' objects lie apart, and a stock
- *    keeps from others one partial slab, or what its heaps will come for again.
+ *    none left, by a slab that another can do without, then by a new one, and
+ *    without memory by any (barn_find_slab). So two threads' objects lie apart,
+ *    and a stock keeps from others what its heaps will come for again.
  * 8. A node has a set of barns, one for each class, and one set more for each
  *    further cache that its threads were seen at (barn_set.c). Slabs change
  *    over between barns as between stocks.
@@ -38,7 +37,7 @@
 #include "slab/sheaf.h"
 #include "slab/slab.h"
 
-#define BARN_LANES	4
+#define BARN_LANES	16
 
 /* A line. All 0 until it is first used. */
 struct lane {
@@ -54,15 +53,17 @@ struct lane {
 				 * reclaim */
 	uint16_t most_before;	/* and in the time before that */
 	bool overflowed;	/* one was refused since more_full was raised */
+	uint8_t next;		/* the one behind it that is asked first when
+				 * it has none itself; atomic */
 };
 
 static_assert(sizeof(struct lane) == CACHE_LINE, "one line");
 
-/* The slabs that a lane's heaps are served from. */
+/* The slabs that a lane's heaps are served from. All 0 until it is first
+ * used. */
 struct stock {
 	struct list partial;	/* those that have objects left */
-	size_t nr_free;		/* objects of its slabs; a hint without the
-				 * barn's lock */
+	size_t nr_free;		/* objects of its slabs */
 	size_t low_free;	/* fewest since the last reclaim */
 };
 
@@ -75,12 +76,15 @@ struct barn {
 	uint16_t nr_isolated;	/* slabs that are swept or may come to it */
 	/* also read without the lock, as hints */
 	size_t nr_slabs, nr_partial;
-	struct stock stock[BARN_LANES];
-	struct lane *lane;	/* the first: see barn_lane */
+	size_t nr_free;		/* objects of its slabs */
+	struct stock *stock;	/* the first: see barn_lane */
+	struct lane *lane;
 };
 
+static_assert(sizeof(struct barn) == CACHE_LINE, "one line");
+
 /* The lane of a heap. Heaps of one node or cache may have every second or
- * fourth number only. */
+ * fourth number only; the first BARN_LANES heaps have one each. */
 static inline unsigned int lane_number(unsigned int heap)
 {
 	return (heap + heap / BARN_LANES) % BARN_LANES;
@@ -94,14 +98,27 @@ static inline struct lane *barn_lane(const struct barn *barn, unsigned int n)
 	return barn->lane + (size_t)n * NR_CLASSES;
 }
 
+/* There is a heap of this number from now on. By one caller at a time. */
+void barn_open_lane(unsigned int heap);
+
+/* Lanes of heaps that there are: the first ones. A hint, which rises. */
+extern unsigned int barn_lanes_open;
+
+static inline unsigned int nr_lanes(void)
+{
+	return __atomic_load_n(&barn_lanes_open, __ATOMIC_RELAXED);
+}
+
 #define for_each_lane(at, barn) \
-	for (struct lane *at = (barn)->lane; \
-	     at < barn_lane(barn, BARN_LANES); at += NR_CLASSES)
+	for (struct lane *at = (barn)->lane, \
+			 *end_ = barn_lane(barn, nr_lanes()); \
+	     at < end_; at += NR_CLASSES)
 
 struct barn_set {
 	struct barn barn[NR_CLASSES];
 	struct barn_set *next;	/* of the node. Atomic */
 	int cache;		/* whose; ANY_CACHE: not yet known. Atomic */
+	alignas(CACHE_LINE) struct stock stock[BARN_LANES][NR_CLASSES];
 	struct lane lane[BARN_LANES][NR_CLASSES];
 };
 

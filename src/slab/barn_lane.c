@@ -8,14 +8,20 @@
  *    again, as far as it may lie in the cache of their CPU: threads that go on
  *    at the same time would have their objects mixed, down to pages and lines.
  *    When memory is short all may be taken.
- * 3. Counts are also read without the lock, as hints, so that a lane that has
+ * 3. Who finds nothing in its own lane looks at a few others, on from the one
+ *    that last gave, and the next time at the next ones.
+ * 4. Counts are also read without the lock, as hints, so that a lane that has
  *    nothing to give costs a look. Limits of a barn are kept by hints, too.
  */
 #include "slab/barn.h"
 
 #define LANE_MAX_FULL	512		/* sheaves that a lane keeps at most */
 #define BARN_MAX_BYTES	(16UL << 20)	/* in full sheaves; a lane may always
-					 * have its part */
+					 * have its part: of few lanes a 4th */
+#define FEW_LANES	4U
+
+/* Lanes of others that a heap looks at before it asks the slabs. */
+#define LANE_LOOKS	4U
 
 /* How many empty ones may stay: as many as it may get back full, and some. */
 #define LANE_MIN_EMPTY	4		/* sheaves */
@@ -141,17 +147,37 @@ static struct sheaf *lane_get_full(struct lane *lane, struct sheaf *empty,
 	return full;
 }
 
+/* Another lane's, for heaps of this one. */
+static struct sheaf *lane_get_others(struct barn *barn, struct lane *own,
+				     unsigned int number, struct sheaf *empty)
+{
+	size_t size = size_classes[barn->class].size;
+	unsigned int others = nr_lanes() - 1, looks = min(others, LANE_LOOKS);
+	unsigned int at = __atomic_load_n(&own->next, __ATOMIC_RELAXED);
+	struct sheaf *full = NULL;
+
+	if (reclaim_is_pressed())
+		looks = others;
+	for (; looks && !full; looks--) {
+		unsigned int n = (number + 1 + at) % (others + 1);
+
+		full = lane_get_full(barn_lane(barn, n), empty, false, size);
+		if (!full)
+			at = at + 1 < others ? at + 1 : 0;
+	}
+	__atomic_store_n(&own->next, (uint8_t)at, __ATOMIC_RELAXED);
+	return full;
+}
+
 struct sheaf *barn_get_full(struct barn *barn, uint8_t heap,
 			    struct sheaf *empty)
 {
 	size_t size = size_classes[barn->class].size;
-	unsigned int own = lane_number(heap);
-	struct sheaf *full = NULL;
+	unsigned int number = lane_number(heap);
+	struct lane *own = barn_lane(barn, number);
+	struct sheaf *full = lane_get_full(own, empty, true, size);
 
-	for (unsigned int i = 0; i < BARN_LANES && !full; i++)
-		full = lane_get_full(barn_lane(barn, (own + i) % BARN_LANES),
-				     empty, !i, size);
-	return full;
+	return full ? full : lane_get_others(barn, own, number, empty);
 }
 
 size_t barn_nr_cached(struct barn *barn)
@@ -166,9 +192,10 @@ size_t barn_nr_cached(struct barn *barn)
 static bool lane_has_room(struct barn *barn, const struct lane *lane, size_t n)
 {
 	size_t size = size_classes[barn->class].size;
+	size_t part = BARN_MAX_BYTES / max(nr_lanes(), FEW_LANES);
 
 	return lane->nr_full < lane_max_full(lane) &&
-	       ((lane->nr_objects + n) * size <= BARN_MAX_BYTES / BARN_LANES ||
+	       ((lane->nr_objects + n) * size <= part ||
 		(barn_nr_cached(barn) + n) * size <= BARN_MAX_BYTES);
 }
 

@@ -17,17 +17,19 @@ static inline struct stock *barn_stock(struct barn *barn, uint8_t heap)
 {
 	unsigned int lane = class_is_dense(barn->class) ? lane_number(heap) : 0;
 
-	return &barn->stock[lane];
+	return barn->stock + (size_t)lane * NR_CLASSES;
 }
 
 #define for_each_stock(at, barn) \
-	for (struct stock *at = (barn)->stock; \
-	     at < (barn)->stock + BARN_LANES; at++)
+	for (struct stock *at = (barn)->stock, \
+			  *end_ = at + (size_t)nr_lanes() * NR_CLASSES; \
+	     at < end_; at += NR_CLASSES)
 
+/* A list that was never used has no nodes, not even its own. */
 static inline struct slab *stock_slab(struct stock *stock, struct list *node)
 {
-	return node == &stock->partial ? NULL :
-					 list_entry(node, struct slab, link);
+	return !node || node == &stock->partial ?
+		       NULL : list_entry(node, struct slab, link);
 }
 
 static inline struct slab *stock_first(struct stock *stock)
@@ -48,6 +50,8 @@ static inline void barn_link(struct barn *barn, struct slab *slab, bool front)
 {
 	struct list *list = &barn_stock(barn, slab->taker)->partial;
 
+	if (unlikely(!list->next))
+		list_init(list);
 	if (front)
 		list_add_head(list, &slab->link);
 	else
@@ -68,10 +72,14 @@ static inline void barn_set_nr_slabs(struct barn *barn, size_t n)
 	__atomic_store_n(&barn->nr_slabs, n, __ATOMIC_RELAXED);
 }
 
-static inline void stock_set_free(struct stock *stock, size_t n)
+/* So many objects more or, negative, less are free in it. */
+static inline void stock_add_free(struct barn *barn, struct stock *stock,
+				  ptrdiff_t n)
 {
-	__atomic_store_n(&stock->nr_free, n, __ATOMIC_RELAXED);
-	stock->low_free = min(stock->low_free, n);
+	stock->nr_free += (size_t)n;
+	stock->low_free = min(stock->low_free, stock->nr_free);
+	__atomic_store_n(&barn->nr_free, barn->nr_free + (size_t)n,
+			 __ATOMIC_RELAXED);
 }
 
 /* Of its slabs, taken or not. Without the lock a hint. */
@@ -86,10 +94,7 @@ static inline size_t barn_nr_taken(const struct barn *barn)
 {
 	size_t n = barn_nr_objects(barn);
 
-	for (size_t i = 0; i < BARN_LANES; i++)
-		n -= min(n, __atomic_load_n(&barn->stock[i].nr_free,
-					    __ATOMIC_RELAXED));
-	return n;
+	return n - min(n, __atomic_load_n(&barn->nr_free, __ATOMIC_RELAXED));
 }
 
 /* A slab comes into the stock of its taker, and had so many free objects when
@@ -100,7 +105,7 @@ static inline void stock_add_slab(struct barn *barn, const struct slab *slab,
 	struct stock *stock = barn_stock(barn, slab->taker);
 
 	stock->low_free += slab->nr_objects;
-	stock_set_free(stock, stock->nr_free + nr_free);
+	stock_add_free(barn, stock, (ptrdiff_t)nr_free);
 }
 
 /* It leaves it. */
@@ -109,7 +114,7 @@ static inline void stock_sub_slab(struct barn *barn, const struct slab *slab)
 	struct stock *stock = barn_stock(barn, slab->taker);
 
 	stock->low_free -= min(stock->low_free, (size_t)slab->nr_objects);
-	stock_set_free(stock, stock->nr_free - slab->nr_free);
+	stock_add_free(barn, stock, -(ptrdiff_t)slab->nr_free);
 }
 
 /* A look: what is free from now on counts. */

@@ -13,11 +13,21 @@
 static struct barn_set first_of_node_zero;
 static struct barn_set *sets[MAX_NUMNODES];
 
+unsigned int barn_lanes_open = 1;	/* the shared heap has the first */
+
+void barn_open_lane(unsigned int heap)
+{
+	unsigned int n = min(heap + 1, (unsigned int)BARN_LANES);
+
+	if (n > barn_lanes_open)
+		__atomic_store_n(&barn_lanes_open, n, __ATOMIC_RELAXED);
+}
+
 /* Only debug builds look at ranks. Else lanes stay untouched. */
 static void barn_init_ranks(struct barn *barn)
 {
-	for_each_lane(lane, barn)
-		lock_init(&lane->lock, LOCK_LANE);
+	for (unsigned int i = 0; i < BARN_LANES; i++)
+		lock_init(&barn_lane(barn, i)->lock, LOCK_LANE);
 }
 
 static void barn_set_init(struct barn_set *set, int node, int cache)
@@ -27,8 +37,7 @@ static void barn_set_init(struct barn_set *set, int node, int cache)
 
 		lock_init(&barn->lock, LOCK_BARN);
 		barn->lane = &set->lane[0][class];
-		for (size_t i = 0; i < BARN_LANES; i++)
-			list_init(&barn->stock[i].partial);
+		barn->stock = &set->stock[0][class];
 		if (DEBUG_ZBM)
 			barn_init_ranks(barn);
 		barn->class = (uint8_t)class;

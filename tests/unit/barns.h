@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #define MANY	4096	/* objects */
+#define HEAPS	4	/* that there are, unless a test opens lanes for more */
 
 static struct pcp pcp;
 static void *objects[MANY];
@@ -24,6 +25,7 @@ static inline int start(void **state)
 	(void)state;
 	world_start(16 * SECTION_SIZE);
 	assert_true(barn_init_node(0));
+	barn_open_lane(HEAPS - 1);
 	pcp_register(&pcp, world_zone());
 	return 0;
 }

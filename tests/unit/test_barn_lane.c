@@ -231,6 +231,7 @@ static void test_a_lane_gets_its_own_back_first(void **state)
 	struct sheaf *sheaf[2 * BARN_LANES], *got;
 
 	(void)state;
+	barn_lanes_open = BARN_LANES;
 	for (unsigned int i = 0; i < array_size(sheaf); i++) {
 		sheaf[i] = full_sheaf(barn, 14);
 		assert_true(put_full(barn, i % BARN_LANES, sheaf[i]));
@@ -245,6 +246,7 @@ static void test_a_lane_gets_its_own_back_first(void **state)
 		assert_ptr_equal(got, sheaf[(1 + i) % BARN_LANES]);
 	}
 	assert_null(barn_get_full(barn, 1, NULL));
+	barn_lanes_open = HEAPS;
 	for (unsigned int i = 0; i < array_size(sheaf); i++)
 		drop_sheaf(sheaf[i]);
 	finish();
@@ -339,9 +341,11 @@ static void test_empty_sheaves_are_limited(void **state)
 
 static void test_reclaim_reaches_all_lanes(void **state)
 {
-	struct barn *barn = busy_barn_for(80);
+	struct barn *barn;
 
 	(void)state;
+	barn_lanes_open = BARN_LANES;
+	barn = busy_barn_for(80);
 	for (unsigned int i = 0; i < 8 * BARN_LANES; i++)
 		assert_true(put_full(barn, (uint8_t)i, full_sheaf(barn, 8)));
 	for_each_lane(lane, barn)
@@ -362,7 +366,45 @@ static void test_reclaim_reaches_all_lanes(void **state)
 	}
 	barn_shrink_all(RECLAIM_CACHES);
 	assert_int_equal(barn_nr_cached(barn), 0);
+	barn_lanes_open = HEAPS;
 	finish();
+}
+
+/* Of many lanes only a few are looked at each time, but in the end all. */
+static void test_who_looks_again_finds_what_any_lane_has(void **state)
+{
+	struct barn *barn = busy_barn_for(80);
+	struct sheaf *full = full_sheaf(barn, 8), *got = NULL;
+	size_t looks = 0;
+
+	(void)state;
+	barn_lanes_open = BARN_LANES;
+	assert_true(put_full(barn, BARN_LANES - 1, full));
+	for (; !got && looks < BARN_LANES; looks++)
+		got = barn_get_full(barn, 0, NULL);
+	assert_ptr_equal(got, full);
+	assert_true(looks > 1);
+	/* That lane is asked first from now on. */
+	assert_true(put_full(barn, BARN_LANES - 1, full));
+	assert_ptr_equal(barn_get_full(barn, 0, NULL), full);
+	barn_lanes_open = HEAPS;
+	drop_sheaf(full);
+	finish();
+}
+
+static void test_lanes_open_as_heaps_come(void **state)
+{
+	(void)state;
+	barn_lanes_open = 1;
+	for (unsigned int heap = 0; heap < 2 * BARN_LANES; heap++) {
+		barn_open_lane(heap);
+		assert_true(lane_number(heap) < nr_lanes());
+		assert_int_equal(nr_lanes(),
+				 min(heap + 1, (unsigned int)BARN_LANES));
+	}
+	barn_open_lane(0);
+	assert_int_equal(nr_lanes(), BARN_LANES);
+	barn_lanes_open = HEAPS;
 }
 
 /* As many empty sheaves stay as it may get back full. */
@@ -445,6 +487,8 @@ int main(void)
 			test_full_sheaves_are_kept_as_far_as_they_are_of_use),
 		cmocka_unit_test(test_full_sheaves_are_limited_in_bytes),
 		cmocka_unit_test(test_empty_sheaves_are_limited),
+		cmocka_unit_test(test_who_looks_again_finds_what_any_lane_has),
+		cmocka_unit_test(test_lanes_open_as_heaps_come),
 		cmocka_unit_test(test_reclaim_reaches_all_lanes),
 		cmocka_unit_test(test_reclaim_frees_empty_sheaves),
 		cmocka_unit_test(test_who_misses_makes_any_lane_keep_more),

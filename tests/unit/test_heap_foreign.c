@@ -53,7 +53,7 @@ static void *use_dealt(void *unused)
 
 static void test_foreign_objects_go_home(void **state)
 {
-	static void *others[16384];
+	static void *many[16384];
 	size_t found = 0;
 	pthread_t thread;
 
@@ -69,13 +69,66 @@ static void test_foreign_objects_go_home(void **state)
 	/* Home is where they are to be had, but for what lies in the lane of
 	 * the thread, where others leave it for a while. */
 	reclaim_caches();
-	for (size_t i = 0; i < array_size(others); i++)
-		others[i] = mem_malloc(SIZE);
-	for (size_t i = 0; i < array_size(others); i++) {
-		found += is_dealt(others[i]);
-		mem_free(others[i]);
+	for (size_t i = 0; i < array_size(many); i++)
+		many[i] = mem_malloc(SIZE);
+	for (size_t i = 0; i < array_size(many); i++) {
+		found += is_dealt(many[i]);
+		mem_free(many[i]);
 	}
 	assert_int_equal(found, DEALT);
+	heap_validate();
+}
+
+static void *others[1024];
+static pthread_barrier_t barrier;
+
+static void *allocate_and_wait(void *unused)
+{
+	for (size_t i = 0; i < array_size(others); i++)
+		others[i] = mem_malloc(SIZE);
+	pthread_barrier_wait(&barrier);
+	pthread_barrier_wait(&barrier);
+	return unused;
+}
+
+/* How many of its objects lie in slabs that serve another. */
+static void *count_foreign(void *argument)
+{
+	void *mine[512];
+	size_t *foreign = argument;
+
+	for (size_t i = 0; i < array_size(mine); i++) {
+		mine[i] = mem_malloc(SIZE);
+		*foreign += barn_is_foreign(mine[i], thread_heap()->number);
+	}
+	for (size_t i = 0; i < array_size(mine); i++)
+		mem_free(mine[i]);
+	return NULL;
+}
+
+/* Nor is what a third thread has freed whole sheaves of. */
+static void test_foreign_sheaves_go_home(void **state)
+{
+	unsigned int class = size_class_of(SIZE);
+	pthread_t thread[2];
+	size_t foreign = 0;
+
+	(void)state;
+	pthread_barrier_init(&barrier, NULL, 2);
+	pthread_create(&thread[0], NULL, allocate_and_wait, NULL);
+	pthread_barrier_wait(&barrier);
+	/* This one comes for none, so others may have them. */
+	reclaim_caches();
+	for (size_t i = 0; i < array_size(others); i++)
+		mem_free(others[i]);
+	assert_true(barn_nr_cached(barn_of(0, class)) > 0);
+	pthread_create(&thread[1], NULL, count_foreign, &foreign);
+	pthread_join(thread[1], NULL);
+	assert_int_equal(foreign, 0);
+	pthread_barrier_wait(&barrier);
+	pthread_join(thread[0], NULL);
+	pthread_barrier_destroy(&barrier);
+	reclaim_caches();
 	heap_validate();
 }
 
@@ -98,6 +151,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_foreign_objects_go_home),
+		cmocka_unit_test(test_foreign_sheaves_go_home),
 		cmocka_unit_test(test_counts_are_right),
 	};
 
