@@ -8,8 +8,9 @@
  * 3. Every block is filled with bytes that follow from its address and size.
  *    Nothing may be lost: in the end all blocks are freed, and the counts
  *    say so.
- * 4. Once as the machine is, and once as if each CPU had a last-level cache of
- *    its own, so that threads that move leave slabs to the others.
+ * 4. With few threads, with more than a barn has lanes, and as if each CPU had
+ *    a last-level cache of its own, so that threads that move leave slabs to
+ *    the others.
  * 5. Made to run under ThreadSanitizer. ZBM_SEED, ZBM_SECONDS as always;
  *    with threads the seed does not repeat a run to the step.
  */
@@ -29,7 +30,8 @@
 
 #include <cmocka.h>
 
-#define NR_WORKERS	4
+#define FEW_WORKERS	4
+#define MANY_WORKERS	(BARN_LANES + 4)	/* so heaps share lanes */
 #define NR_SLOTS	256
 #define NR_OWN		200	/* blocks of a worker */
 #define LIFE		4000	/* steps of a worker */
@@ -44,6 +46,7 @@ static struct block_head *ring[NR_SLOTS];
 static bool stop;
 static uint64_t first_seed;
 static size_t nr_lives;
+static size_t most_workers;	/* at once, in any of the tests */
 
 static uint64_t block_check(const struct block_head *block)
 {
@@ -230,29 +233,31 @@ static void empty_ring(void)
 	}
 }
 
-static void work_until(time_t end)
+static void work_until(time_t end, size_t nr_workers)
 {
-	pthread_t workers[NR_WORKERS];
+	pthread_t workers[MANY_WORKERS];
 
-	for (size_t i = 0; i < NR_WORKERS; i++)
+	for (size_t i = 0; i < nr_workers; i++)
 		start_worker(&workers[i]);
-	for (size_t i = 0; time(NULL) < end; i = (i + 1) % NR_WORKERS) {
+	for (size_t i = 0; time(NULL) < end; i = (i + 1) % nr_workers) {
 		pthread_join(workers[i], NULL);
 		start_worker(&workers[i]);
 	}
-	for (size_t i = 0; i < NR_WORKERS; i++)
+	for (size_t i = 0; i < nr_workers; i++)
 		pthread_join(workers[i], NULL);
 }
 
-static void run_threads(void)
+static void run_threads(size_t nr_workers)
 {
 	struct figures figures;
 	pthread_t keeper_thread;
 
 	fprintf(stderr, "ZBM_SEED=%lu\n", first_seed);
 	stop = false;
+	most_workers = max(most_workers, nr_workers);
 	CHECK(pthread_create(&keeper_thread, NULL, keeper, NULL) == 0);
-	work_until(time(NULL) + (time_t)world_number("ZBM_SECONDS", 3));
+	work_until(time(NULL) + (time_t)world_number("ZBM_SECONDS", 3),
+		   nr_workers);
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	pthread_join(keeper_thread, NULL);
 	empty_ring();
@@ -265,7 +270,7 @@ static void run_threads(void)
 	assert_int_equal(figures.live_bytes, 0);
 	assert_int_equal(figures.nr_alloc, figures.nr_free);
 	/* Heaps were handed on, not made anew. */
-	assert_in_range(figures.nr_heaps, 2, NR_WORKERS + 4);
+	assert_in_range(figures.nr_heaps, 2, most_workers + 4);
 	mem_trim(0);
 	assert_int_equal(world_zone()->nr_free_dirty, 0);
 	heap_validate();
@@ -274,7 +279,13 @@ static void run_threads(void)
 static void test_nothing_is_lost_between_threads(void **state)
 {
 	(void)state;
-	run_threads();
+	run_threads(FEW_WORKERS);
+}
+
+static void test_nothing_is_lost_between_many_threads(void **state)
+{
+	(void)state;
+	run_threads(MANY_WORKERS);
 }
 
 static void test_nothing_is_lost_between_caches(void **state)
@@ -283,7 +294,7 @@ static void test_nothing_is_lost_between_caches(void **state)
 	for (size_t cpu = 0; cpu < LLC_CPUS; cpu++)
 		llc.of_cpu[cpu] = (uint8_t)(1 + cpu % 4);
 	__atomic_store_n(&llc.nr, 4, __ATOMIC_RELEASE);
-	run_threads();
+	run_threads(FEW_WORKERS);
 	assert_non_null(barn_set_next(barn_sets(0)));
 }
 
@@ -291,6 +302,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_is_lost_between_threads),
+		cmocka_unit_test(test_nothing_is_lost_between_many_threads),
 		cmocka_unit_test(test_nothing_is_lost_between_caches),
 	};
 
