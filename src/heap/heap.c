@@ -25,9 +25,9 @@ static inline size_t heap_refill(struct heap *heap, struct bin *bin,
 }
 
 /*
- * Main is what this thread has freed. Objects of slabs that serve another heap
- * go home, now and then: a piece of a line that others write to would be handed
- * out here again and again.
+ * Main is what this thread has freed, or others. Objects of slabs that serve
+ * another heap go home, now and then: a piece of a line that others write to
+ * would be handed out here again and again.
  */
 static never_inline void bin_send_home(struct heap *heap, struct bin *bin)
 {
@@ -56,8 +56,8 @@ static bool bin_look_is_due(const struct heap *heap, const struct bin *bin)
 	       bin_may_be_foreign(bin);
 }
 
-/* Its first and last object are: others have freed it, or freed by turns with
- * others. */
+/* Its first and last objects are of slabs that serve another heap: so are most,
+ * where one thread has freed what others had. */
 static bool sheaf_is_foreign(const struct sheaf *sheaf, uint8_t heap)
 {
 	return barn_is_foreign(sheaf->object[0], heap) &&

@@ -360,7 +360,7 @@ void barn_flush_runs(struct pcp *pcp, void **objects, size_t n)
 
 void barn_validate(struct barn *barn)
 {
-	size_t nr_partial = 0, nr_unused = 0, taken = 0;
+	size_t nr_partial = 0, nr_unused = 0, taken = 0, nr_free = 0;
 
 	lock_acquire(&barn->lock);
 	for_each_partial(slab, barn) {
@@ -377,8 +377,11 @@ void barn_validate(struct barn *barn)
 	taken += (barn->nr_slabs - nr_partial) *
 		 size_classes[barn->class].nr_objects;
 	CHECK(taken == barn_nr_taken(barn) || barn->nr_isolated);
-	for_each_stock(stock, barn)
+	for_each_stock(stock, barn) {
 		CHECK(stock->low_free <= stock->nr_free);
+		nr_free += stock->nr_free;
+	}
+	CHECK(nr_free == barn->nr_free);
 	lock_release(&barn->lock);
 	for_each_lane(lane, barn)
 		lane_validate(lane);

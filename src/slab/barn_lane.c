@@ -148,10 +148,11 @@ static struct sheaf *lane_get_full(struct lane *lane, struct sheaf *empty,
 }
 
 /* Another lane's, for heaps of this one. */
-static struct sheaf *lane_get_others(struct barn *barn, struct lane *own,
-				     unsigned int number, struct sheaf *empty)
+static struct sheaf *lane_get_others(struct barn *barn, unsigned int number,
+				     struct sheaf *empty)
 {
 	size_t size = size_classes[barn->class].size;
+	struct lane *own = barn_lane(barn, number);
 	unsigned int others = nr_lanes() - 1, looks = min(others, LANE_LOOKS);
 	unsigned int at = __atomic_load_n(&own->next, __ATOMIC_RELAXED);
 	struct sheaf *full = NULL;
@@ -174,10 +175,10 @@ struct sheaf *barn_get_full(struct barn *barn, uint8_t heap,
 {
 	size_t size = size_classes[barn->class].size;
 	unsigned int number = lane_number(heap);
-	struct lane *own = barn_lane(barn, number);
-	struct sheaf *full = lane_get_full(own, empty, true, size);
+	struct sheaf *full = lane_get_full(barn_lane(barn, number), empty,
+					   true, size);
 
-	return full ? full : lane_get_others(barn, own, number, empty);
+	return full ? full : lane_get_others(barn, number, empty);
 }
 
 size_t barn_nr_cached(struct barn *barn)

@@ -60,18 +60,15 @@ static void heap_free(struct heap *heap)
 	heap->count = 0;
 }
 
-enum { LEAST_STEPS = 500 };	/* a fast machine makes 1,800 in two seconds */
-
-/* Small activity for up to two seconds, or as long as some steps of it take,
- * until it is under 5 % of the peak. What began in time to give memory back
- * counts, however long that took. */
+/* Small activity for up to two seconds, until it is under 5 % of the peak. What
+ * began in time to give memory back counts, however long that took. */
 static inline void check_falls(size_t baseline, size_t peak)
 {
 	size_t most = baseline + (peak - baseline) / 20, now;
 	double end = hard_now() + 2;
 	int i;
 
-	for (i = 0; i < LEAST_STEPS || hard_now() < end; i++) {
+	for (i = 0; hard_now() < end; i++) {
 		void *p = malloc(hide(100UL)), *q = malloc(hide(3000UL));
 
 		CHECK(p && q);

@@ -14,7 +14,7 @@
 enum { MAX_OWNERS = 6, NR_BLOCKS = 10000, NR_ROUNDS = 40 };
 
 #define PAIR		128	/* bytes */
-#define MOST_SHARED	10	/* a 10th of all blocks */
+#define MOST_SHARED(nr_blocks)	((nr_blocks) / 10)
 
 struct owner {
 	pthread_t thread;
@@ -119,10 +119,11 @@ static void check_apart(size_t nr_owners, size_t size, bool in_step)
 	}
 	for (size_t i = 0; i < nr_owners; i++)
 		CHECK_EQ(pthread_join(owners[i].thread, NULL), 0);
+	pthread_barrier_destroy(&barrier);
 	shared = count_shared(nr_owners);
 	hard_say("%zu threads, %zu bytes%s: %zu blocks beside another's\n",
 		 nr_owners, size, in_step ? ", in step" : "", shared);
-	CHECK_OP(shared, <=, nr_owners * NR_BLOCKS / MOST_SHARED);
+	CHECK_OP(shared, <=, MOST_SHARED(nr_owners * NR_BLOCKS));
 	for (size_t i = 0; i < nr_owners; i++)
 		for (size_t k = 0; k < NR_BLOCKS; k++)
 			free(owners[i].block[k]);

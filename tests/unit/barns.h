@@ -54,6 +54,7 @@ static inline void finish(void)
 	}
 	assert_int_equal(world_used(), 0);
 	validate();
+	barn_lanes_open = HEAPS;
 }
 
 static inline void refill(struct barn *barn, size_t from, size_t to)
@@ -114,8 +115,8 @@ static inline struct barn *busy_barn_for(size_t size)
 {
 	struct barn *barn = barn_for(size);
 
-	for_each_lane(lane, barn)
-		lane->more_full = 64 - BARN_MIN_FULL;
+	for (unsigned int i = 0; i < BARN_LANES; i++)
+		barn_lane(barn, i)->more_full = 64 - BARN_MIN_FULL;
 	return barn;
 }
 

@@ -246,7 +246,6 @@ static void test_a_lane_gets_its_own_back_first(void **state)
 		assert_ptr_equal(got, sheaf[(1 + i) % BARN_LANES]);
 	}
 	assert_null(barn_get_full(barn, 1, NULL));
-	barn_lanes_open = HEAPS;
 	for (unsigned int i = 0; i < array_size(sheaf); i++)
 		drop_sheaf(sheaf[i]);
 	finish();
@@ -341,11 +340,10 @@ static void test_empty_sheaves_are_limited(void **state)
 
 static void test_reclaim_reaches_all_lanes(void **state)
 {
-	struct barn *barn;
+	struct barn *barn = busy_barn_for(80);
 
 	(void)state;
 	barn_lanes_open = BARN_LANES;
-	barn = busy_barn_for(80);
 	for (unsigned int i = 0; i < 8 * BARN_LANES; i++)
 		assert_true(put_full(barn, (uint8_t)i, full_sheaf(barn, 8)));
 	for_each_lane(lane, barn)
@@ -366,7 +364,6 @@ static void test_reclaim_reaches_all_lanes(void **state)
 	}
 	barn_shrink_all(RECLAIM_CACHES);
 	assert_int_equal(barn_nr_cached(barn), 0);
-	barn_lanes_open = HEAPS;
 	finish();
 }
 
@@ -387,7 +384,11 @@ static void test_who_looks_again_finds_what_any_lane_has(void **state)
 	/* That lane is asked first from now on. */
 	assert_true(put_full(barn, BARN_LANES - 1, full));
 	assert_ptr_equal(barn_get_full(barn, 0, NULL), full);
-	barn_lanes_open = HEAPS;
+	/* When memory is short all are. */
+	assert_true(put_full(barn, BARN_LANES - 2, full));
+	reclaim_pressed = true;
+	assert_ptr_equal(barn_get_full(barn, 0, NULL), full);
+	reclaim_pressed = false;
 	drop_sheaf(full);
 	finish();
 }
