@@ -13,7 +13,7 @@ import os
 import random
 import shutil
 
-WORDS = 400000      # in the text of the scripts, at scale 1
+WORDS = 1200000     # in the text of the scripts, at scale 1
 WORD_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -63,7 +63,7 @@ def generate_words(folder, scale):
 
 def generate_archive(folder, scale):
     """Text and incompressible bytes in turn; the truth is their digest."""
-    write_words(folder, int(2200000 * scale))
+    write_words(folder, int(10000000 * scale))
     path = os.path.join(folder, "words.txt")
     rnd = random.Random(2)
     digest = hashlib.sha256()
@@ -87,7 +87,7 @@ def generate_redis(folder, scale):
     """load.resp: strings of all lengths to 2000 that replace each other;
     the truth is how many there are at the end, and their bytes."""
     rnd = random.Random(4)
-    keys, live = max(1000, int(60000 * scale)), {}
+    keys, live = max(1000, int(150000 * scale)), {}
     with open(os.path.join(folder, "load.resp"), "w", encoding="ascii",
               newline="") as file:
         for _ in range(keys * 5 // 2):
@@ -129,7 +129,7 @@ BEGIN;
 
 def generate_sql(folder, scale):
     """big.sql: a few long statements, then many short ones."""
-    n, lines = max(2000, int(100000 * scale)), max(1000, int(60000 * scale))
+    n, lines = max(2000, int(300000 * scale)), max(1000, int(180000 * scale))
     script = SQL.replace("@", str(n)) + "".join(
         f"INSERT INTO line VALUES({i}, 'line {i} of the script');\n"
         for i in range(lines))
@@ -202,7 +202,7 @@ def factors():
 
 def generate_smt(folder, scale):
     """big.smt2; the truth is the number of boards among its questions."""
-    boards = min(QUEENS, max(1, int(4 * scale)))
-    write(folder, "big.smt2", "".join(map(queens, range(boards))) +
-        pigeons() + factors())
+    boards = max(1, int(20 * scale))
+    write(folder, "big.smt2", "".join(
+        queens(i % QUEENS) for i in range(boards)) + pigeons() + factors())
     return boards

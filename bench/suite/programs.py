@@ -94,7 +94,7 @@ def provide_script(folder, scale, trees, strings, steps):
 
 def lua_row(folder, scale):
     program = find("lua5.4", "lua5.4")
-    arguments, lines, _ = provide_script(folder, scale, 10, 200000, 200000)
+    arguments, lines, _ = provide_script(folder, scale, 32, 500000, 1000000)
     return row("lua", folder, [program, script("script.lua"), *arguments],
         "Lua 5.4: words, trees, strings, objects of mixed life", printed,
         truths.check_lines(lines), scale, 2.6)
@@ -102,29 +102,29 @@ def lua_row(folder, scale):
 
 def python_row(folder, scale):
     program = find("python3", "python3")
-    arguments, lines, steps = provide_script(folder, scale, 6, 200000, 100000)
+    arguments, lines, steps = provide_script(folder, scale, 22, 600000, 500000)
     lines["json"] = truths.json_line(steps // 4)
     return row("python", folder,
         [program, "-S", script("script.py"), *arguments],
         "Python with PYTHONMALLOC=malloc: words, trees, strings, objects of "
-        "mixed life, JSON", printed, truths.check_lines(lines), scale, 2.6,
+        "mixed life, JSON", printed, truths.check_lines(lines), scale, 3,
         env={"PYTHONMALLOC": "malloc", "PYTHONHASHSEED": "0",
             "PYTHONDONTWRITEBYTECODE": "1"})
 
 
 def perl_row(folder, scale):
     program = find("perl", "perl")
-    arguments, lines, _ = provide_script(folder, scale, 12, 300000, 250000)
+    arguments, lines, _ = provide_script(folder, scale, 40, 800000, 1000000)
     return row("perl", folder, [program, script("script.pl"), *arguments],
         "Perl 5: words, trees, strings, objects of mixed life", printed,
-        truths.check_lines(lines), scale, 2.5,
+        truths.check_lines(lines), scale, 3,
         env={"PERL_HASH_SEED": "0"})
 
 
 def ghostscript_row(folder, scale):
     program = find("gs", "ghostscript")
     words = inputs.provide(folder, scale, inputs.generate_words)
-    steps, pages = at_least(1000, 200000, scale), at_least(1, 5, scale)
+    steps, pages = at_least(1000, 600000, scale), at_least(1, 15, scale)
 
     def output(cwd, stdout):
         drawn = [take(path) for path in sorted(
@@ -141,7 +141,7 @@ def ghostscript_row(folder, scale):
         "--permit-file-read=words.txt", "-sText=words.txt", f"-dSteps={steps}",
         f"-dPages={pages}", script("script.ps")],
         "Ghostscript: PostScript objects of mixed life, pages of curves and "
-        "text", output, truths.check_pages(expected, pages + 1), scale, 3)
+        "text", output, truths.check_pages(expected, pages + 1), scale, 2.7)
 
 
 def sqlite_row(folder, scale):
@@ -150,7 +150,7 @@ def sqlite_row(folder, scale):
     return row("sqlite", folder,
         [program, "-batch", "-bail", ":memory:", ".read big.sql"],
         "SQLite, database in memory: indexes, joins, JSON, full text, many "
-        "short statements", printed, truths.check_text(expected), scale, 2.5)
+        "short statements", printed, truths.check_text(expected), scale, 2.4)
 
 
 def gcc_row(folder, scale):
@@ -160,7 +160,7 @@ def gcc_row(folder, scale):
         "big.c", "-o", "big.s"],
         "GCC's cc1 -O1 on one large file; its own collector maps memory "
         "besides", taker("big.s"), truths.check_compiled(gcc, expected),
-        scale, 2.6)
+        scale, 2.8)
 
 
 def gxx_row(folder, scale):
@@ -169,7 +169,7 @@ def gxx_row(folder, scale):
     return row("g++", folder, [program, "-quiet", "-fpreprocessed",
         "-std=c++17", "-O1", "big.ii", "-o", "big.s"],
         "GCC's cc1plus -O1 on preprocessed C++17 full of templates",
-        taker("big.s"), truths.check_compiled(gxx, expected), scale, 3)
+        taker("big.s"), truths.check_compiled(gxx, expected), scale, 2.5)
 
 
 def z3_row(folder, scale):
@@ -177,7 +177,7 @@ def z3_row(folder, scale):
     boards = inputs.provide(folder, scale, inputs.generate_smt)
     return row("z3", folder, [program, "big.smt2"],
         "Z3: queens in integer arithmetic, pigeons in holes, factors of a "
-        "bit vector", printed, truths.check_solver(boards), scale, 3)
+        "bit vector", printed, truths.check_solver(boards), scale, 2.3)
 
 
 def xz_row(folder, scale):
@@ -186,7 +186,7 @@ def xz_row(folder, scale):
     return row("xz", folder, [program, "-q", "-k", "-f", "-T2", "-2",
         "--block-size=512KiB", "archive"],
         "xz -T2: two threads, a block each", taker("archive.xz"),
-        truths.check_archive(program, digest), scale, 2)
+        truths.check_archive(program, digest), scale, 3.3)
 
 
 def zstd_row(folder, scale):
@@ -194,16 +194,16 @@ def zstd_row(folder, scale):
     digest = inputs.provide(folder, scale, inputs.generate_archive)
     return row("zstd", folder, [program, "-q", "-f", "-T2", "-12", "-B2MiB",
         "archive", "-o", "archive.zst"], "zstd -T2: two threads, a job each",
-        taker("archive.zst"), truths.check_archive(program, digest), scale, 2)
+        taker("archive.zst"), truths.check_archive(program, digest), scale, 2.4)
 
 
 def node_row(folder, scale):
-    program, jobs = find("node", "nodejs"), at_least(10, 550, scale)
+    program, jobs = find("node", "nodejs"), at_least(10, 2800, scale)
     os.makedirs(folder, exist_ok=True)
     return row("node", folder, [program, script("script.js"), str(jobs)],
         "Node.js, main and two worker threads: Buffers, zlib, hashes, ICU, "
         "functions compiled; V8's own heap is not malloc's", printed,
-        truths.check_lines(truths.node_lines(jobs)), scale, 2)
+        truths.check_lines(truths.node_lines(jobs)), scale, 2.5)
 
 
 def redis_ready(cwd):
@@ -228,14 +228,14 @@ def redis_row(folder, scale):
     for tool in "redis-benchmark", "redis-cli":
         find(tool, "redis-tools")
     # Whole pipelines of 16 in each part of the load.
-    requests = 320 * at_least(20, 600, scale)
+    requests = 320 * at_least(20, 2200, scale)
     kept = inputs.provide(folder, scale, inputs.generate_redis)
     lines = truths.redis_lines(*kept, requests)
     return row("redis", folder, [program, "--port", "0", "--unixsocket",
         "redis.sock", "--save", "", "--appendonly", "no"],
         "redis-server over a Unix socket: strings that replace each other, "
         "then redis-benchmark; nothing kept on disk", printed,
-        truths.check_lines(lines), scale, 2.2,
+        truths.check_lines(lines), scale, 2.5,
         client=[script("redis-client"), "redis.sock", "load.resp",
             str(requests)], ready=redis_ready)
 

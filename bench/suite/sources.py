@@ -48,7 +48,7 @@ def generate_c(folder, scale):
     rnd = random.Random(3)
     in_c = ["typedef unsigned int u32;\nint printf(const char *, ...);\n"]
     in_python = []
-    nr = CHAIN * max(1, int(16 * scale))
+    nr = CHAIN * max(1, int(48 * scale))
     for i in range(nr):
         call = f"f{i - 1}(a)" if i % CHAIN else "a"
         seeds = [rnd.getrandbits(31) for _ in range(7)]
@@ -109,7 +109,7 @@ static unsigned f@()
 
 def generate_cxx(folder, scale):
     """big.ii, preprocessed; the truth is what the compiled program prints."""
-    types = range(max(1, int(4 * scale)))
+    types = range(max(1, int(12 * scale)))
     text = "".join(f"#include <{name}>\n" for name in CXX_HEADERS.split())
     text += "".join(CXX_TYPE.replace("@", str(i)) for i in types)
     text += "int main()\n{\n\tunsigned sum = 0;\n"

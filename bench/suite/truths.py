@@ -116,7 +116,7 @@ def check_solver(boards):
         rows = list(map(int, re.findall(r"\(q\d+ (\d+)\)", text)))
         for i in range(boards):
             queens = rows[i * QUEENS:(i + 1) * QUEENS]
-            if queens[:1] != [i] or not is_board(queens):
+            if queens[:1] != [i % QUEENS] or not is_board(queens):
                 return f"queens attack each other: {queens}"
         found = [int(x, 16) for x in re.findall(r"#x([0-9a-f]+)", text)]
         if sorted(found) != sorted(PRIMES):
