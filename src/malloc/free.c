@@ -4,8 +4,8 @@
  * 1. The page's word says what lies there: an object of a slab, if the pointer
  *    is to the start of one and its key says that it is the program's; a run,
  *    if the pointer is to its start and no stack holds it; nobody's else.
- * 2. Inline (heap.h) only objects are freed. Here come runs, what that refused,
- *    and NULL.
+ * 2. Inline (heap.h) only objects are freed, and measured. Here come runs, what
+ *    that refused, and NULL.
  * 3. What is in no page of ours is another allocator's, and passed on
  *    (malloc/foreign); if it is nobody's there, it is a fault.
  */
@@ -96,13 +96,13 @@ hot_path void mem_free_slow(void *p)
 		free_decoded(p);
 }
 
-size_t mem_usable_size(void *p)
+size_t mem_usable_size_slow(void *p)
 {
-	size_t size = heap_object_size(p);
 	struct block block;
+	size_t size;
 
-	if (size || !p)
-		return size;
+	if (!p)
+		return 0;
 	if (likely(mem_block_of(p, &block)))
 		return block.size;
 	if (vm_contains(p) || !foreign_usable_size(p, &size))

@@ -18,6 +18,7 @@
 
 void *mem_malloc_slow(size_t size);
 void mem_free_slow(void *p);
+size_t mem_usable_size_slow(void *p);
 
 /* NULL: there is more to it. */
 static force_inline void *mem_malloc_fast(size_t size)
@@ -66,7 +67,12 @@ void *mem_valloc(size_t size);
 void *mem_pvalloc(size_t size);
 
 /* malloc_usable_size(3); all of it may be written. NULL has 0. */
-size_t mem_usable_size(void *p);
+static force_inline size_t mem_usable_size(void *p)
+{
+	size_t size = heap_object_size(p);
+
+	return likely(size) ? size : mem_usable_size_slow(p);
+}
 
 /* Darwin's malloc_good_size(3): what a request of this size gets. */
 size_t mem_good_size(size_t size);
