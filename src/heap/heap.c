@@ -349,11 +349,18 @@ static void bin_empty_spare(struct heap *heap, struct bin *bin)
 	bin_count_calls(heap, bin_giver(heap, bin));
 }
 
+/* Nothing was allocated since a stack of large objects was last emptied: the
+ * thread may rest, and nobody else can take what it holds. */
+static bool bin_may_rest(struct heap *heap, const struct bin *bin)
+{
+	return class_is_bulky(bin->class) && bins_are_untouched(heap, bin);
+}
+
 /* A full main may wait as the spare: not that of a pair, which has two stacks
  * without, nor where the thread frees more than it allocates. */
-static bool bin_may_have_spare(const struct heap *heap, const struct bin *bin)
+static bool bin_may_have_spare(struct heap *heap, const struct bin *bin)
 {
-	return !class_is_paired(bin->class) &&
+	return !class_is_paired(bin->class) && !bin_may_rest(heap, bin) &&
 	       heap->nr_alloc[bin->class] >= heap->nr_free[bin->class];
 }
 
@@ -361,18 +368,22 @@ static bool bin_may_have_spare(const struct heap *heap, const struct bin *bin)
 static bool bin_make_room(struct heap *heap, struct bin *bin)
 {
 	struct bin *giver = bin_giver(heap, bin);
+	bool may_have_spare;
 
 	if (giver != bin && bin_main_count(bin) && bin_main(giver) &&
 	    !bin_main_count(giver)) {
 		bin_reuse_freed(heap, giver);
 		return true;
 	}
-	if (!bin_spare_count(bin) && !bin_may_have_spare(heap, bin))
-		bin_swap(heap, bin);
+	may_have_spare = bin_may_have_spare(heap, bin);
 	if (bin_spare_count(bin))
 		bin_empty_spare(heap, bin);
-	else if (bin_main_count(bin))
+	else if (bin_main_count(bin) && may_have_spare)
 		bins_count_miss(heap, bin);
+	if (bin_main_count(bin) && bin->top == bin->end && !may_have_spare) {
+		bin_swap(heap, bin);
+		bin_empty_spare(heap, bin);
+	}
 	if (bin->top != bin->end)
 		return true;
 	bin_fit_spare(heap, bin);

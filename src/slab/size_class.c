@@ -50,7 +50,7 @@ static unsigned int sheaf_max(size_t size)
 	if (size < 2048)
 		return SHEAF_MAX_OBJECTS;
 	/* The first lines of these lie in few sets of a first-level cache. */
-	if (size == 2048 || size == 4096 || size == 8192)
+	if (size == 4096 || size == 8192)
 		return 13;
 	if (size < 16384)
 		return 29;

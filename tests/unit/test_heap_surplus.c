@@ -154,6 +154,31 @@ static void test_a_bin_that_was_emptied_wants_few_bytes(void **state)
 	heap_validate();
 }
 
+/* Of large objects: it may rest then, and what lies in its barn others can
+ * take, or give back. */
+static void test_a_thread_that_only_frees_keeps_one_stack(void **state)
+{
+	static const size_t sizes[] = { 768, 2048, 12288 };
+
+	(void)state;
+	for (size_t k = 0; k < array_size(sizes); k++) {
+		unsigned int class = size_class_of(sizes[k]);
+		struct bin *bin = heap_bin(thread_heap(), class_bin(class));
+
+		heap_flush();
+		for (size_t i = 0; i < FEW; i++) {
+			objects[i] = mem_malloc(sizes[k]);
+			assert_non_null(objects[i]);
+		}
+		for (size_t i = 0; i < FEW; i++) {
+			mem_free(objects[i]);
+			if (i >= 2U * SHEAF_MAX_OBJECTS)
+				assert_int_equal(bin_spare_count(bin), 0);
+		}
+	}
+	heap_validate();
+}
+
 /* Of more than a CPU's cache; of less it is kept, as in the second test. */
 static void test_what_is_dropped_at_a_stroke_goes_to_its_slabs(void **state)
 {
@@ -183,6 +208,7 @@ int main(void)
 		cmocka_unit_test(
 			test_what_is_cached_is_in_proportion_to_what_is_used),
 		cmocka_unit_test(test_a_bin_that_was_emptied_wants_few_bytes),
+		cmocka_unit_test(test_a_thread_that_only_frees_keeps_one_stack),
 		cmocka_unit_test(
 			test_what_is_dropped_at_a_stroke_goes_to_its_slabs),
 	};
