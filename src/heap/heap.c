@@ -375,6 +375,7 @@ static bool bin_make_room(struct heap *heap, struct bin *bin)
 		bin_reuse_freed(heap, giver);
 		return true;
 	}
+	/* First, for to empty the spare counts the calls. */
 	may_have_spare = bin_may_have_spare(heap, bin);
 	if (bin_spare_count(bin))
 		bin_empty_spare(heap, bin);

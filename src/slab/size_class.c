@@ -49,7 +49,7 @@ static unsigned int sheaf_max(size_t size)
 {
 	if (size < 2048)
 		return SHEAF_MAX_OBJECTS;
-	/* The first lines of these lie in few sets of a first-level cache. */
+	/* The first lines of these lie in one set of a first-level cache. */
 	if (size == 4096 || size == 8192)
 		return 13;
 	if (size < 16384)
