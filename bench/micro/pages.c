@@ -124,7 +124,7 @@ static void start_floors(int nr_threads)
 {
 	os_init();
 	options_set_defaults(&options);
-	if (!memmap_init(WINDOW) || !meta_init(vm.size))
+	if (!memmap_init(WINDOW) || !meta_init(vm.size, NULL, 0))
 		micro_die("no address space");
 	size_class_init();
 	if (!node_online(0))

@@ -218,7 +218,8 @@ static bool heap_start_locked(void)
 	if (!vm.size && !memmap_init(options.window))
 		return false;
 	options.cache = min(options.cache, vm.size / WINDOW_CACHES);
-	if (!meta.base && !meta_init(vm.size))
+	if (!meta.end &&
+	    !meta_init(vm.size, pfn_to_address(0), vm.front_size))
 		return false;
 	size_class_init();
 	if (!heap_start_nodes())

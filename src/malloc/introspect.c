@@ -191,7 +191,7 @@ static void gather_metadata(struct figures *figures)
 	figures->map_committed = nr_online_sections *
 		(SECTION_PAGES * sizeof(struct page) + sizeof(struct section));
 	lock_release(&hotplug_lock);
-	figures->map_reserved = vm.map_size;
+	figures->map_reserved = vm.tables_size;
 }
 
 void figures_gather(struct figures *figures)

@@ -80,12 +80,14 @@ static void buddy_account(struct zone *zone, uint32_t pfn, size_t n, bool add)
 	zone->low_free_dirty = min(zone->low_free_dirty, zone->nr_free_dirty);
 }
 
-/* The buddy of the block, when it is free as one block of the same order. */
+/* The buddy of the block, when it is free as one block of the same order. What
+ * is not online has an entry, but to read it where none was written costs a
+ * page fault. */
 static bool buddy_can_merge(uint32_t buddy, unsigned int order)
 {
 	uint64_t word;
 
-	if ((size_t)buddy + (1UL << order) > vm.nr_pages)
+	if ((buddy & (SECTION_PAGES - 1)) >= pfn_to_section(buddy)->online)
 		return false;
 	word = page_word(pfn_to_page(buddy));
 	return word_type(word) == PAGE_BUDDY && word_order(word) == order;
@@ -296,9 +298,9 @@ unsigned int buddy_take(struct zone *zone, uint32_t pfn)
 void buddy_take_section(struct zone *zone, uint32_t index)
 {
 	uint32_t pfn = index << SECTION_ORDER;
-	uint32_t end = pfn + vm.sections[index].online;
+	uint32_t end = pfn + section_at(index)->online;
 
-	ASSERT(vm.sections[index].nr_free == vm.sections[index].online);
+	ASSERT(section_at(index)->nr_free == section_at(index)->online);
 	while (pfn < end)
 		pfn += 1U << buddy_take(zone, pfn);
 }

@@ -16,7 +16,7 @@ uint32_t nr_online_sections;
 
 static size_t section_room(uint32_t index)
 {
-	return section_nr_pages(index) - vm.sections[index].online;
+	return section_nr_pages(index) - section_at(index)->online;
 }
 
 /* Where their pages come from when they are touched. */
@@ -37,9 +37,9 @@ void sections_place_all(void)
 
 	for (i = 1; i <= nr_online_sections; i++) {
 		if (i < nr_online_sections &&
-		    vm.sections[i].zone == vm.sections[first].zone)
+		    section_at(i)->zone == section_at(first)->zone)
 			continue;
-		sections_place(vm.sections[first].zone, first, i - first);
+		sections_place(section_at(first)->zone, first, i - first);
 		first = i;
 	}
 }
@@ -47,7 +47,7 @@ void sections_place_all(void)
 /* Gives the next untouched section to the zone. */
 static bool section_open(struct zone *zone, uint32_t index)
 {
-	struct section *section = &vm.sections[index];
+	struct section *section = section_at(index);
 
 	ASSERT(index == nr_online_sections);
 	if (index >= vm.nr_sections || !memmap_online_section(index))
@@ -93,7 +93,7 @@ static bool pages_commit(const struct zone *zone, size_t pfn, size_t n,
 static void section_account(struct zone *zone, uint32_t index, size_t n)
 {
 	lock_assert_held(&zone->lock);
-	vm.sections[index].online += (uint32_t)n;
+	section_at(index)->online += (uint32_t)n;
 	zone->managed += n;
 	zone->nr_grown += n;
 }
@@ -102,7 +102,7 @@ static void section_account(struct zone *zone, uint32_t index, size_t n)
 static bool section_grow(struct zone *zone, uint32_t index, size_t n,
 			 enum migratetype type)
 {
-	uint32_t start = (index << SECTION_ORDER) + vm.sections[index].online;
+	uint32_t start = (index << SECTION_ORDER) + section_at(index)->online;
 
 	if (!pages_commit(zone, start, n, n))
 		return false;
@@ -110,6 +110,8 @@ static bool section_grow(struct zone *zone, uint32_t index, size_t n,
 	section_account(zone, index, n);
 	for (uint32_t pfn = start; pfn < start + n; pfn += PAGEBLOCK_PAGES)
 		pageblock_set_migratetype(pfn, type);
+	/* Written before it is read: one page fault, not two. */
+	page_set_word(pfn_to_page(start), 0);
 	buddy_free(zone, start, n);
 	lock_release(&zone->lock);
 	return true;
@@ -119,7 +121,7 @@ static bool section_grow(struct zone *zone, uint32_t index, size_t n,
  * order; 0: it cannot. */
 static size_t section_need(uint32_t index, unsigned int order)
 {
-	size_t online = vm.sections[index].online;
+	size_t online = section_at(index)->online;
 	size_t end = align_up(online, 1UL << order) + (1UL << order);
 
 	if (end > section_nr_pages(index))
@@ -133,7 +135,7 @@ static uint32_t zone_section_to_grow(struct zone *zone, unsigned int order)
 	uint32_t index = zone->first_partial;
 
 	for (; index < nr_online_sections; index++) {
-		if (vm.sections[index].zone != zone ||
+		if (section_at(index)->zone != zone ||
 		    section_room(index) == 0) {
 			zone->first_partial += index == zone->first_partial;
 			continue;
@@ -196,8 +198,8 @@ static bool section_grow_at_locked(struct zone *zone, uint32_t pfn, size_t n)
 	if (index == nr_online_sections && !section_open_placed(zone, index))
 		return false;
 	return index < nr_online_sections &&
-	       vm.sections[index].zone == zone &&
-	       (index << SECTION_ORDER) + vm.sections[index].online == pfn &&
+	       section_at(index)->zone == zone &&
+	       (index << SECTION_ORDER) + section_at(index)->online == pfn &&
 	       section_room(index) >= n &&
 	       section_grow(zone, index, n, MIGRATE_MOVABLE);
 }
@@ -270,9 +272,9 @@ static uint32_t zone_grow_run_locked(struct zone *zone, size_t n)
 	for (; index <= last; index++) {
 		if (index == last && !section_open_placed(zone, index))
 			break;
-		if (vm.sections[index].zone != zone)
+		if (section_at(index)->zone != zone)
 			continue;
-		end = (index << SECTION_ORDER) + vm.sections[index].online;
+		end = (index << SECTION_ORDER) + section_at(index)->online;
 		have = section_free_at_end(zone, index, end, n);
 		need = n - min(have, n);
 		if (section_holds(index, end, need))
@@ -296,7 +298,7 @@ uint32_t zone_grow_run(struct zone *zone, size_t n)
  * has pages that are never free. */
 static bool section_is_free(const struct zone *zone, uint32_t index)
 {
-	const struct section *section = &vm.sections[index];
+	const struct section *section = section_at(index);
 
 	if (index >= nr_online_sections)
 		return true;
@@ -367,7 +369,7 @@ static bool contig_commit(struct zone *zone, uint32_t first, uint32_t count,
 	n = align_up(n, PAGEBLOCK_PAGES);
 	for (uint32_t i = first; i < first + count && i < nr_online_sections;
 	     i++)
-		online += min((size_t)vm.sections[i].online,
+		online += min((size_t)section_at(i)->online,
 			      n - ((size_t)(i - first) << SECTION_ORDER));
 	if (online < n &&
 	    !pages_commit(zone, (size_t)first << SECTION_ORDER, n, n - online))
@@ -386,7 +388,7 @@ static void contig_claim(struct zone *zone, uint32_t first, uint32_t count,
 {
 	lock_acquire(&zone->lock);
 	for (uint32_t i = first; i < first + count; i++) {
-		struct section *section = &vm.sections[i];
+		struct section *section = section_at(i);
 		size_t left = n - ((size_t)(i - first) << SECTION_ORDER);
 		size_t want = min(align_up(left, PAGEBLOCK_PAGES),
 				  section_nr_pages(i));
@@ -408,9 +410,9 @@ static void contig_put_back(struct zone *zone, uint32_t first, uint32_t count)
 	lock_acquire(&zone->lock);
 	for (uint32_t i = first; i < first + count && i < nr_online_sections;
 	     i++)
-		if (vm.sections[i].online)
+		if (section_at(i)->online)
 			buddy_free(zone, i << SECTION_ORDER,
-				   vm.sections[i].online);
+				   section_at(i)->online);
 	lock_release(&zone->lock);
 }
 

@@ -1,6 +1,7 @@
 #include "mm/memmap.h"
 #include "base/bitmap.h"
 #include "base/options.h"
+#include "mm/meta.h"
 #include "os/os.h"
 
 struct vm vm;
@@ -20,22 +21,49 @@ static size_t memmap_sections_size(size_t window)
 /* What an extension leaves of the limit, bytes: a stack may have to grow. */
 #define CUSHION_MAX	(512UL << 10)
 
-static void memmap_set(char *base, size_t window, char *tables, size_t size)
+/* Of the tables, `pages` bytes at the end are the map. */
+static void memmap_set(char *base, size_t window, char *tables, size_t size,
+		       size_t pages)
 {
-	size_t sections = memmap_sections_size(window);
+	char *mem_map = tables + size - pages;
 
 	vm = (struct vm){
 		.base = (uintptr_t)base,
 		.size = window,
-		.mem_map = (void *)(tables + sections),
-		.sections = (void *)tables,
+		.mem_map = (void *)mem_map,
+		.sections = (struct section *)(void *)mem_map - 1,
 		.nr_sections = (uint32_t)((window + SECTION_SIZE - 1) /
 					  SECTION_SIZE),
 		.nr_pages = window >> PAGE_SHIFT,
-		.map_size = size,
+		.tables = tables,
+		.tables_size = size,
 		.map_end = NO_MAP_END,
 		.mapped_end = window >> PAGE_SHIFT,
 	};
+}
+
+/* The largest window, with its tables. Rules 4 and 6. */
+static bool memmap_reserve_whole(void)
+{
+	size_t pages = memmap_pages_size(WINDOW_MAX_SIZE);
+	size_t tables = pages + memmap_sections_size(WINDOW_MAX_SIZE);
+	size_t front = META_MAX_TOTAL + MAX_ALIGN / 2;
+	char *base = os_reserve(front + WINDOW_MAX_SIZE, MAX_ALIGN, false);
+	char *end = base + front + WINDOW_MAX_SIZE;
+
+	if (!base)
+		return false;
+	if (!os_make_readable(end - tables, tables)) {
+		os_release(base, front + WINDOW_MAX_SIZE);
+		return false;
+	}
+	memmap_set(base + front,
+		   align_down(WINDOW_MAX_SIZE - tables, SECTION_SIZE),
+		   end - tables, tables, pages);
+	vm.base_align = MAX_ALIGN / 2;
+	vm.front_size = front;
+	vm.map_end = (void *)end;
+	return true;
 }
 
 static bool memmap_reserve(size_t window)
@@ -45,25 +73,20 @@ static bool memmap_reserve(size_t window)
 			       PAGEBLOCK_SIZE), MAX_ALIGN);
 	size_t tables = memmap_pages_size(window) +
 			memmap_sections_size(window);
-	bool whole = window == WINDOW_MAX_SIZE;
-	size_t all = whole ? window : window + tables;
-	char *base = os_reserve(all, align, false), *end = base + all;
+	char *base;
 
+	if (window == WINDOW_MAX_SIZE)
+		return memmap_reserve_whole();
+	base = os_reserve(window + tables, align, false);
 	if (!base)
 		return false;
-	if (!os_make_readable(end - tables, tables)) {
-		os_release(base, all);
+	if (!os_make_readable(base + window, tables)) {
+		os_release(base, window + tables);
 		return false;
 	}
-	if (whole)
-		window = align_down(window - tables, SECTION_SIZE);
-	memmap_set(base, window, end - tables, tables);
+	memmap_set(base, window, base + window, tables,
+		   memmap_pages_size(window));
 	vm.base_align = align;
-	if (whole) {
-		/* Rule 4. */
-		vm.mem_map = (void *)(end - memmap_pages_size(all));
-		vm.map_end = (void *)end;
-	}
 	return true;
 }
 
@@ -124,7 +147,8 @@ static bool memmap_reserve_late(size_t window)
 		return false;
 	base = window_place(tables, window);
 	if (base) {
-		memmap_set(base, window, tables, size);
+		memmap_set(base, window, tables, size,
+			   memmap_pages_size(window));
 		vm.base_align = MAX_ALIGN;
 		vm.mapped_start = vm.mapped_end = FIRST_PFN;
 		if (memmap_extend(align_up(FIRST_PFN + 1, PAGEBLOCK_PAGES)))
@@ -178,11 +202,15 @@ static bool memmap_commit(void *from, size_t size)
 bool memmap_online_section(uint32_t index)
 {
 	size_t n = section_nr_pages(index);
+	struct section *section = section_at(index);
+	struct page *map = pfn_to_page(index << SECTION_ORDER);
 
-	return memmap_commit(&vm.sections[index],
-			     offsetof(struct section, link[n])) &&
-	       memmap_commit(pfn_to_page(index << SECTION_ORDER),
-			     n * sizeof(struct page));
+	/* These are neighbours. */
+	if (!index)
+		return memmap_commit(section, (size_t)((char *)(map + n) -
+						       (char *)section));
+	return memmap_commit(section, offsetof(struct section, link[n])) &&
+	       memmap_commit(map, n * sizeof(struct page));
 }
 
 /* The part of [pfn, pfn + n) that lies in the pageblock of `pfn`. */

@@ -7,7 +7,7 @@
  * 2. mem_map has a struct page for each page of the window. All of it, and of
  *    the table of sections, may be read at any time; the entries of a section
  *    become writable when the section is first used. What was never written
- *    reads as PAGE_NONE.
+ *    reads as PAGE_NONE. The table lies before the map, the first section last.
  * 3. The window's base is aligned (vm.base_align, at least 2 MiB), so that
  *    blocks are aligned addresses up to that; in a window of 1 GiB and more
  *    those of every order.
@@ -21,6 +21,10 @@
  *    needed: what is reserved counts against the limit, and the program has
  *    mappings of its own. The window lies where the kernel puts nothing unless
  *    it is told to. If somebody did, it ends there: nothing is mapped over.
+ * 6. What a process touches first lies in two GiB: the first metadata and the
+ *    first pages, the first section and the first part of the map. Each further
+ *    one takes 5 us when a process starts, forks or ends. So the largest window
+ *    begins in the middle of a GiB, and metadata have room before it.
  */
 #ifndef ZBM_MEMMAP_H
 #define ZBM_MEMMAP_H
@@ -31,11 +35,13 @@ struct vm {
 	uintptr_t base;		/* of the window; 0 before memmap_init */
 	size_t size;		/* bytes; 0 before memmap_init */
 	struct page *mem_map;
-	struct section *sections;
+	struct section *sections;	/* the first; the next lies before it */
 	uint32_t nr_sections;
 	size_t nr_pages;
 	size_t base_align;	/* bytes, a power of two */
-	size_t map_size;	/* bytes of mem_map and sections, reserved */
+	char *tables;		/* sections and map, reserved */
+	size_t tables_size;	/* bytes */
+	size_t front_size;	/* bytes before the base, reserved: rule 6 */
 	struct page *map_end;	/* rule 4; else NO_MAP_END */
 	/* rule 5; pfns. The end moves under the hotplug lock */
 	size_t mapped_start, mapped_end;
@@ -126,9 +132,14 @@ static inline void *page_address(const struct page *page)
 	return pfn_to_address(page_to_pfn(page));
 }
 
+static inline struct section *section_at(size_t index)
+{
+	return &vm.sections[-(ptrdiff_t)index];
+}
+
 static inline struct section *pfn_to_section(size_t pfn)
 {
-	return &vm.sections[pfn >> SECTION_ORDER];
+	return section_at(pfn >> SECTION_ORDER);
 }
 
 /* Where the section that `pfn` lies in ends, or the range if it is before. */

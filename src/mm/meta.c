@@ -13,27 +13,34 @@
 
 struct meta meta = { .lock = LOCK_INITIALIZER(LOCK_META) };
 
+/* The end of so many bytes of address space, or of fewer; NULL: not even
+ * those. */
+static char *meta_place(size_t *size)
+{
+	char *base;
+
+	while (!(base = os_reserve(*size, os.page_size, false))) {
+		if (*size == META_CHUNK)
+			return NULL;
+		*size = max(align_down(*size / 2, META_CHUNK), META_CHUNK);
+	}
+	return base + *size;
+}
+
 /*
  * The largest need is 128 bytes for a slab of 8 KiB; a 32nd of the window
  * leaves room for heaps and sheaves. It counts against a limit of the address
  * space.
  */
-bool meta_init(size_t window)
+bool meta_init(size_t window, char *end, size_t room)
 {
 	size_t size = align_up(window / 32, META_CHUNK);
-	char *base;
 
-	size = min(max(size, META_LEAST),
-		   (size_t)META_UNIT << META_HANDLE_BITS);
-	while (!(base = os_reserve(size, os.page_size, true))) {
-		if (size == META_CHUNK)
-			return false;
-		size = max(align_down(size / 2, META_CHUNK), META_CHUNK);
-	}
-	meta.base = base;
+	/* The handle of the last object fits, too. */
+	size = min(max(size, META_LEAST), META_MAX_TOTAL - META_CHUNK);
+	meta.end = size <= room ? end : meta_place(&size);
 	meta.size = size;
-	meta.used = META_UNIT;	/* handle 0 names nothing */
-	return true;
+	return meta.end;
 }
 
 static bool meta_commit(size_t end)
@@ -43,7 +50,7 @@ static bool meta_commit(size_t end)
 	if (end <= meta.committed)
 		return true;
 	if (want > meta.size ||
-	    !os_commit(meta.base + meta.committed, want - meta.committed))
+	    !os_commit(meta.end - want, want - meta.committed))
 		return false;
 	/* Relaxed: meta_contains reads it without the lock. */
 	__atomic_store_n(&meta.committed, want, __ATOMIC_RELAXED);
@@ -64,13 +71,13 @@ static void *meta_cut(size_t size)
 {
 	/* A cache line never holds two objects; a page's worth is aligned. */
 	size_t skew = size == META_SKEWED ? size / 2 : 0;
-	size_t start = align_up(meta.used + skew, min(size, PAGE_SIZE)) - skew;
-	size_t end = start + size;
+	size_t used = align_up(meta.used + size + skew,
+			       min(size, PAGE_SIZE)) - skew;
 
-	if (!meta_commit(end))
+	if (!meta_commit(used))
 		return NULL;
-	meta.used = end;
-	return meta.base + start;
+	meta.used = used;
+	return meta.end - used;
 }
 
 void *meta_alloc(size_t size)

@@ -37,10 +37,10 @@ static void our_ranges(struct range range[NR_RANGES])
 {
 	range[0] = (struct range){ vm.base, vm.base + vm.size };
 	range[1] = (struct range){
-		(uintptr_t)vm.sections, (uintptr_t)vm.sections + vm.map_size,
+		(uintptr_t)vm.tables, (uintptr_t)vm.tables + vm.tables_size,
 	};
 	range[2] = (struct range){
-		(uintptr_t)meta.base, (uintptr_t)meta.base + meta.size,
+		(uintptr_t)meta.end - meta.size, (uintptr_t)meta.end,
 	};
 }
 

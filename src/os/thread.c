@@ -26,6 +26,7 @@ static struct libc {
 	void (*list_lock)(void);
 	void (*list_unlock)(void);
 	void (*list_resetlock)(void);
+	thread_atfork_fn *register_atfork;
 } libc;
 
 #define NR_LIBC_NAMES	(sizeof(libc) / sizeof(uintptr_t))
@@ -40,6 +41,7 @@ static const char libc_names[NR_LIBC_NAMES][32] = {
 	"_IO_list_lock",
 	"_IO_list_unlock",
 	"_IO_list_resetlock",
+	"__register_atfork",
 };
 
 /* The copy of the C library is the one that serves this library. */
@@ -60,7 +62,8 @@ static bool libc_find(struct elf_object *object)
 	return false;
 }
 
-/* Several threads may do it: they find the same. False: one is missing. */
+/* Several threads may do it: they find the same. False: one is missing; the
+ * others are there. */
 static bool libc_find_all(void)
 {
 	uintptr_t found[NR_LIBC_NAMES];
@@ -142,10 +145,9 @@ bool thread_at_fork(void (*prepare)(void), void (*parent)(void),
 
 thread_atfork_fn *thread_libc_atfork(void)
 {
-	struct elf_object object;
-
-	return libc_find(&object) ? (thread_atfork_fn *)
-		elf_find_symbol(&object, "__register_atfork") : NULL;
+	/* Looks for all names, the first time. */
+	thread_marks_work();
+	return libc.register_atfork;
 }
 
 void thread_fork_lock_streams(void)

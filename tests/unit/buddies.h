@@ -33,8 +33,8 @@ static inline int start(void **state)
 	world_start(3 * SECTION_SIZE + (LAST_N << PAGE_SHIFT));
 	zone = world_zone();
 	assert_true(zone_grow(zone, 0, MIGRATE_MOVABLE));
-	assert_true(section_grow_at(zone, vm.sections[0].online,
-				    SECTION_PAGES - vm.sections[0].online));
+	assert_true(section_grow_at(zone, section_at(0)->online,
+				    SECTION_PAGES - section_at(0)->online));
 	assert_true(section_grow_at(zone, A, SECTION_PAGES));
 	assert_true(section_grow_at(zone, B, SECTION_PAGES));
 	assert_true(section_grow_at(zone, LAST, LAST_N));
@@ -54,7 +54,7 @@ static inline int take_everything(void **state)
 	assert_int_equal(zone->nr_free, 0);
 	assert_int_equal(zone->nr_free_dirty, 0);
 	for (uint32_t i = 0; i < vm.nr_sections; i++)
-		memset(vm.sections[i].migratetype, MIGRATE_MOVABLE,
+		memset(section_at(i)->migratetype, MIGRATE_MOVABLE,
 		       SECTION_PAGEBLOCKS);
 	dirty_clear(0, vm.nr_pages);
 	zone->low_free_dirty = 0;

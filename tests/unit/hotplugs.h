@@ -38,11 +38,11 @@ static inline void validate(void)
 
 	page_alloc_validate();
 	for (uint32_t i = 0; i < nr_online_sections; i++) {
-		CHECK(vm.sections[i].zone == zone);
-		CHECK(vm.sections[i].online <= section_nr_pages(i));
-		CHECK(i == 0 || vm.sections[i].online % PAGEBLOCK_PAGES == 0);
-		CHECK(vm.sections[i].nr_free <= vm.sections[i].online);
-		online += vm.sections[i].online;
+		CHECK(section_at(i)->zone == zone);
+		CHECK(section_at(i)->online <= section_nr_pages(i));
+		CHECK(i == 0 || section_at(i)->online % PAGEBLOCK_PAGES == 0);
+		CHECK(section_at(i)->nr_free <= section_at(i)->online);
+		online += section_at(i)->online;
 	}
 	/* The window's first pages are never used. */
 	unused = unused ? unused : online - zone->managed;

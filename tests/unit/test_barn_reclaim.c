@@ -7,7 +7,7 @@
 
 static size_t resident(void)
 {
-	return world_resident(0, vm.sections[0].online);
+	return world_resident(0, section_at(0)->online);
 }
 
 /* All but each 256th of 4096 objects of 64 bytes are free. */

@@ -246,7 +246,7 @@ static void test_a_section_is_taken_whole(void **state)
 	buddy_free(zone, LAST, LAST_N);
 	buddy_take_section(zone, LAST >> SECTION_ORDER);
 	assert_int_equal(zone->nr_free, SECTION_PAGES);
-	assert_int_equal(vm.sections[LAST >> SECTION_ORDER].nr_free, 0);
+	assert_int_equal(section_at(LAST >> SECTION_ORDER)->nr_free, 0);
 	buddy_take_section(zone, A >> SECTION_ORDER);
 	assert_int_equal(zone->nr_free, 0);
 	assert_int_equal(all_blocks(), 0);

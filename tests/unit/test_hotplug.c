@@ -11,7 +11,7 @@ static void grows_by_an_eighth(void)
 	CHECK(zone->managed == 0);
 	CHECK(zone_grow(zone, 0, MIGRATE_MOVABLE));
 	CHECK(zone->managed > 0 && zone->managed <= PAGEBLOCK_PAGES);
-	CHECK(vm.sections[0].online == 2 * PAGEBLOCK_PAGES);
+	CHECK(section_at(0)->online == 2 * PAGEBLOCK_PAGES);
 	validate();
 	for (int i = 0; i < 30; i++) {
 		size_t room;
@@ -19,7 +19,7 @@ static void grows_by_an_eighth(void)
 		take_all();
 		managed = zone->managed;
 		room = SECTION_PAGES -
-		       vm.sections[nr_online_sections - 1].online;
+		       section_at(nr_online_sections - 1)->online;
 		room = room ? room : SECTION_PAGES;
 		CHECK(zone_grow(zone, 0, MIGRATE_MOVABLE));
 		CHECK(zone->managed - managed ==
@@ -146,7 +146,7 @@ static void is_refused(void)
 	/* All pages that it has can be used. */
 	for (uint32_t i = 0; i < nr_online_sections; i++)
 		for (uint32_t k = i ? 0 : 2 * PAGEBLOCK_PAGES;
-		     k < vm.sections[i].online; k += PAGEBLOCK_PAGES)
+		     k < section_at(i)->online; k += PAGEBLOCK_PAGES)
 			*(volatile char *)pfn_to_address((i << SECTION_ORDER) +
 							 k) = 1;
 }
@@ -273,7 +273,7 @@ static void avoids_what_cannot_grow(void)
 	CHECK(zone_grow(zone, 0, MIGRATE_MOVABLE));
 	pfn = zone_alloc_contig(zone, SECTION_PAGES - 700);
 	CHECK(pfn == SECTION_PAGES);
-	CHECK(vm.sections[1].online < SECTION_PAGES);
+	CHECK(section_at(1)->online < SECTION_PAGES);
 	CHECK(zone_alloc_contig(zone, 2 * SECTION_PAGES) == 2 * SECTION_PAGES);
 	lock_acquire(&zone->lock);
 	zone_free_contig(zone, SECTION_PAGES, SECTION_PAGES - 700);
@@ -295,21 +295,21 @@ static void grows_at_the_end(void)
 	uint32_t end = 2 * PAGEBLOCK_PAGES;
 
 	CHECK(zone_grow(zone, 0, MIGRATE_MOVABLE));
-	CHECK(vm.sections[0].online == end);
+	CHECK(section_at(0)->online == end);
 	/* Only where its online part ends, and only in one section. */
 	CHECK(!section_grow_at(zone, end - 1, 1));
 	CHECK(!section_grow_at(zone, end + PAGEBLOCK_PAGES, 1));
 	CHECK(!section_grow_at(zone, end, SECTION_PAGES));
 	CHECK(!section_grow_at(zone, 2 * SECTION_PAGES, 1));
 	CHECK(section_grow_at(zone, end, 1));
-	CHECK(vm.sections[0].online == end + PAGEBLOCK_PAGES);
+	CHECK(section_at(0)->online == end + PAGEBLOCK_PAGES);
 	CHECK(section_grow_at(zone, end + PAGEBLOCK_PAGES,
 			      SECTION_PAGES - end - PAGEBLOCK_PAGES));
-	CHECK(vm.sections[0].online == SECTION_PAGES);
+	CHECK(section_at(0)->online == SECTION_PAGES);
 	validate();
 	/* The next section opens where the last one ends. */
 	CHECK(section_grow_at(zone, SECTION_PAGES, 600));
-	CHECK(vm.sections[1].online == 2 * PAGEBLOCK_PAGES);
+	CHECK(section_at(1)->online == 2 * PAGEBLOCK_PAGES);
 	validate();
 }
 

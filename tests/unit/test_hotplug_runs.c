@@ -19,8 +19,8 @@ static void grows_by_runs(void)
 	CHECK(managed == zone->managed);
 	/* Into the next section. */
 	CHECK(zone_grow_run(zone, SECTION_PAGES) == FIRST_PFN + managed);
-	CHECK(vm.sections[0].online == SECTION_PAGES);
-	CHECK(vm.sections[1].online == FIRST_PFN + managed);
+	CHECK(section_at(0)->online == SECTION_PAGES);
+	CHECK(section_at(1)->online == FIRST_PFN + managed);
 	CHECK(zone->nr_free == SECTION_PAGES);
 	validate();
 	/* What is free is enough. */
@@ -32,7 +32,7 @@ static void grows_by_runs(void)
 static void grows_by_a_run_first(void)
 {
 	CHECK(zone_grow_run(zone, 300) == FIRST_PFN);
-	CHECK(vm.sections[0].online == 3 * PAGEBLOCK_PAGES);
+	CHECK(section_at(0)->online == 3 * PAGEBLOCK_PAGES);
 	CHECK(zone->nr_free == 3 * PAGEBLOCK_PAGES - FIRST_PFN);
 	validate();
 }

@@ -28,7 +28,7 @@ static size_t nr_asking(void)
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < nr_online_sections; i++)
-		n += (size_t)__builtin_popcount(vm.sections[i].hugepages);
+		n += (size_t)__builtin_popcount(section_at(i)->hugepages);
 	figures_of_zone(&figures, zones);
 	assert_int_equal(figures.asking, n * PAGEBLOCK_PAGES);
 	return n;

@@ -10,6 +10,8 @@
 /* The last section is a short one. */
 #define WINDOW	(2 * SECTION_SIZE + 5 * PAGEBLOCK_SIZE)
 
+#define GIB	(1UL << 30)
+
 static int start(void **state)
 {
 	(void)state;
@@ -81,7 +83,7 @@ static void test_pages_addresses_and_numbers_agree(void **state)
 		assert_int_equal(address_to_pfn(p), pfns[i]);
 		assert_int_equal(address_to_pfn(p + PAGE_SIZE - 1), pfns[i]);
 		assert_ptr_equal(pfn_to_section(pfns[i]),
-				 &vm.sections[pfns[i] / SECTION_PAGES]);
+				 section_at(pfns[i] / SECTION_PAGES));
 	}
 }
 
@@ -105,7 +107,7 @@ static void test_the_map_may_be_read_everywhere(void **state)
 					(uint32_t)pfn))), PAGE_NONE);
 	assert_int_equal(page_word(pfn_to_page((uint32_t)vm.nr_pages - 1)), 0);
 	for (uint32_t i = 0; i < vm.nr_sections; i++)
-		assert_null(vm.sections[i].zone);
+		assert_null(section_at(i)->zone);
 	/* But not written before a section is online. */
 	assert_int_not_equal(child_run(&capture, write_to_untouched_map), 0);
 	assert_int_not_equal(child_run(&capture, write_to_the_window), 0);
@@ -347,6 +349,12 @@ static bool has_place(const void *p)
 	return map_has_place(map_place(vm.map_end, p));
 }
 
+static void check_front(char *p)
+{
+	CHECK(os_commit(p, os.page_size));
+	*p = 1;
+}
+
 /* Of each page from there on, sparsely: the map can be read. */
 static void start_whole(void)
 {
@@ -358,14 +366,22 @@ static void start_whole(void)
 	end = (char *)vm.map_end;
 	CHECK(end == (char *)vm.base + WINDOW_MAX_SIZE);
 	CHECK(vm.size > WINDOW_MAX_SIZE - (64UL << 30));
-	CHECK((char *)(vm.sections + vm.nr_sections) <= (char *)vm.mem_map);
-	CHECK((char *)vm.sections >= (char *)vm.base + vm.size);
+	CHECK((void *)(section_at(0) + 1) == vm.mem_map);
+	CHECK((char *)section_at(vm.nr_sections - 1) >= vm.tables);
+	CHECK(vm.tables >= (char *)vm.base + vm.size);
+	CHECK(vm.tables + vm.tables_size == end);
+	/* What is used first lies in two GiB. */
+	CHECK(vm.base % vm.base_align == 0 && vm.base % GIB == GIB / 2);
+	CHECK((uintptr_t)vm.mem_map % GIB == GIB / 2);
+	CHECK(vm.front_size > META_MAX_TOTAL);
+	check_front((char *)vm.base - vm.front_size);
+	check_front((char *)vm.base - os.page_size);
 	for (uint64_t pfn = 1; pfn < vm.nr_pages; pfn += step)
 		check_place(pfn_to_address(pfn), pfn_to_page((uint32_t)pfn));
 	check_place(pfn_to_address(vm.nr_pages) - 1,
 		    pfn_to_page((uint32_t)vm.nr_pages - 1));
 	/* What the tables lie in has entries, and nothing in them. */
-	for (char *p = (char *)vm.sections; p < end; p += step << PAGE_SHIFT)
+	for (char *p = vm.tables; p < end; p += step << PAGE_SHIFT)
 		sum += page_word(&vm.map_end[map_place(vm.map_end, p)]);
 	CHECK(!sum && page_word(vm.map_end - 1) == 0);
 	CHECK(!has_place(end) && !has_place(pfn_to_address(0)));

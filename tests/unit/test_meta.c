@@ -11,7 +11,7 @@ static int start(void **state)
 {
 	(void)state;
 	os_init();
-	assert_true(meta_init(1UL << 30));
+	assert_true(meta_init(1UL << 30, NULL, 0));
 	return 0;
 }
 
@@ -117,6 +117,46 @@ static void test_handles_name_objects(void **state)
 	meta_free(q, 8192);
 }
 
+static void lies_in_the_room(void)
+{
+	size_t room = META_MAX_TOTAL;
+	char *start = os_reserve(room, os.page_size, false), *p, *before = NULL;
+
+	CHECK(start);
+	meta = (struct meta){ .lock = LOCK_INITIALIZER(LOCK_META) };
+	CHECK(meta_init(1UL << 43, start + room, room));
+	CHECK(meta.end == start + room && meta.size < room);
+	for (size_t size = META_UNIT; size <= META_MAX_SIZE; size *= 2) {
+		p = meta_alloc(size);
+		CHECK(p && p >= start && p + size <= (before ? before :
+						      start + room));
+		CHECK(meta_contains(p) && meta_contains(p + size - 1));
+		CHECK(meta_pointer(meta_handle(p)) == p);
+		memset(p, 1, size);
+		before = p;
+	}
+	CHECK(!meta_contains(meta.end) && !meta_contains(start));
+}
+
+static void has_too_little_room(void)
+{
+	char *start = os_reserve(1UL << 20, os.page_size, false);
+
+	CHECK(start);
+	meta = (struct meta){ .lock = LOCK_INITIALIZER(LOCK_META) };
+	CHECK(meta_init(1UL << 30, start + (1UL << 20), 1UL << 20));
+	CHECK(meta.size == (1UL << 30) / 32);
+	CHECK(meta.end <= start || meta.end - meta.size >= start + (1UL << 20));
+	CHECK(meta_alloc(META_UNIT));
+}
+
+static void test_it_lies_where_there_is_room(void **state)
+{
+	(void)state;
+	assert_true(child_succeeds(lies_in_the_room));
+	assert_true(child_succeeds(has_too_little_room));
+}
+
 static void test_a_reserve_commits_ahead(void **state)
 {
 	size_t used = meta.used, commits;
@@ -197,6 +237,7 @@ int main(void)
 		cmocka_unit_test(test_what_was_freed_is_used_again_and_zero),
 		cmocka_unit_test(test_live_bytes_are_counted),
 		cmocka_unit_test(test_handles_name_objects),
+		cmocka_unit_test(test_it_lies_where_there_is_room),
 		cmocka_unit_test(test_a_reserve_commits_ahead),
 		cmocka_unit_test(test_the_reservation_ends_with_refusals),
 		cmocka_unit_test(test_commit_refusals_are_survived),

@@ -35,7 +35,7 @@ static inline void world_start(size_t window)
 	os_init();
 	options_set_defaults(&options);
 	CHECK(memmap_init(window));
-	CHECK(meta_init(vm.size));
+	CHECK(meta_init(vm.size, NULL, 0));
 	size_class_init();
 	CHECK(node_online(0));
 }
