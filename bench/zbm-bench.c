@@ -2,7 +2,7 @@
  * zbm-bench - what one call of malloc costs, whichever malloc is under it.
  *
  *	zbm-bench [-l] [-t MS] [-n COUNT] [ROW...]
- *	zbm-bench spawn COUNT PROGRAM LIBRARY...
+ *	zbm-bench spawn COUNT COMMAND LIBRARY...
  *
  * 1. A row is one line, "name<TAB>value". The value is in nanoseconds for one
  *    malloc together with its free; for rss/ rows it is in KiB. Without
@@ -14,8 +14,9 @@
  *    counting instructions.
  * 3. Nothing in the timed loops but the calls: sizes are drawn before, and
  *    pointers go through a volatile array, so that no pair is elided.
- * 4. spawn starts PROGRAM under each LIBRARY in turn ("-" for none), COUNT
- *    times, and prints "LIBRARY<TAB>minimum<TAB>median" in nanoseconds.
+ * 4. spawn starts COMMAND, words with spaces between, under each LIBRARY in
+ *    turn ("-" for none), COUNT times, and prints
+ *    "LIBRARY<TAB>minimum<TAB>median" in nanoseconds.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -43,6 +44,7 @@
 #define NR_SAMPLES	10	/* so short that most are not interrupted */
 #define PAGE		4096	/* bytes between two touches */
 #define MAX_LIBRARIES	16
+#define MAX_WORDS	16	/* of a command */
 
 struct row {
 	const char *name;
@@ -316,30 +318,42 @@ static int compare_doubles(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double spawn_ns(char *program, char *preload)
+static double spawn_ns(char **argv, char *preload)
 {
-	char *argv[] = { program, NULL };
 	char *envp[] = { preload, NULL };
 	double start = now_ns();
 	int status;
 	pid_t pid;
 
-	if (posix_spawn(&pid, program, NULL, NULL, argv, envp) ||
+	if (posix_spawn(&pid, argv[0], NULL, NULL, argv, envp) ||
 	    waitpid(pid, &status, 0) != pid || status) {
-		fprintf(stderr, "zbm-bench: %s fails under %s\n", program,
+		fprintf(stderr, "zbm-bench: %s fails under %s\n", argv[0],
 			preload ? preload : "nothing");
 		exit(1);
 	}
 	return now_ns() - start;
 }
 
+/* At its spaces. */
+static void command_split(char *command, char **argv)
+{
+	int n = 0;
+
+	for (char *word = strtok(command, " "); word && n < MAX_WORDS;
+	     word = strtok(NULL, " "))
+		argv[n++] = word;
+	argv[n] = NULL;
+}
+
 /* Interleaved, so that whatever slows the machine down slows all of them. */
-static int spawn_all(size_t count, char *program, int nr, char **libraries)
+static int spawn_all(size_t count, char *command, int nr, char **libraries)
 {
 	static char preload[MAX_LIBRARIES][4096];
 	double *took[MAX_LIBRARIES];
+	char *argv[MAX_WORDS + 1];
 
-	if (nr > MAX_LIBRARIES || !count)
+	command_split(command, argv);
+	if (nr > MAX_LIBRARIES || !count || !argv[0])
 		return 2;
 	for (int k = 0; k < nr; k++) {
 		took[k] = need(calloc(count, sizeof(double)));
@@ -348,7 +362,7 @@ static int spawn_all(size_t count, char *program, int nr, char **libraries)
 	}
 	for (size_t i = 0; i < count; i++)
 		for (int k = 0; k < nr; k++)
-			took[k][i] = spawn_ns(program,
+			took[k][i] = spawn_ns(argv,
 				strcmp(libraries[k], "-") ? preload[k] : NULL);
 	for (int k = 0; k < nr; k++) {
 		qsort(took[k], count, sizeof(double), compare_doubles);
@@ -362,7 +376,7 @@ static int spawn_all(size_t count, char *program, int nr, char **libraries)
 static int usage(void)
 {
 	fputs("usage: zbm-bench [-l] [-t MS] [-n COUNT] [ROW...]\n"
-	      "       zbm-bench spawn COUNT PROGRAM LIBRARY...\n", stderr);
+	      "       zbm-bench spawn COUNT COMMAND LIBRARY...\n", stderr);
 	return 2;
 }
 

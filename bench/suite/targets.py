@@ -57,7 +57,7 @@ TARGETS = [
         "against": "best", "limit": 1.00, "noise": True},
     {"id": "5", "text": "start of /bin/true: at most 1.10 of glibc's time",
         "judge": "rows", "kinds": [START], "metric": "time",
-        "against": "glibc", "limit": 1.10},
+        "rows": ["start/true"], "against": "glibc", "limit": 1.10},
 ]
 
 
