@@ -24,6 +24,13 @@ static inline void *aligned_fast(size_t align, size_t size)
 		mem_malloc_fast(aligned_size(align, size)) : NULL;
 }
 
+/* The same for larger sizes. */
+static inline void *aligned_large_fast(size_t align, size_t size)
+{
+	return align <= PAGE_SIZE && size > LOOKUP_MAX && size <= CLASS_MAX ?
+		mem_malloc_large_fast(aligned_size(align, size)) : NULL;
+}
+
 static inline void *aligned_slow(size_t align, size_t size)
 {
 	if (size > PTRDIFF_MAX || !heap_start())
@@ -58,9 +65,13 @@ void *mem_aligned_alloc(size_t align, size_t size)
 /* A failure leaves errno alone. */
 static never_inline void *posix_memalign_slow(size_t align, size_t size)
 {
-	int saved_errno = errno;
-	void *p = aligned_slow(align, size);
+	void *p = aligned_large_fast(align, size);
+	int saved_errno;
 
+	if (likely(p))
+		return p;
+	saved_errno = errno;
+	p = aligned_slow(align, size);
 	errno = saved_errno;
 	return p;
 }

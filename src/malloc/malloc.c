@@ -64,15 +64,29 @@ static never_inline void *malloc_small(unsigned int class)
 	return likely(p) ? p : mem_no_memory();
 }
 
+/* Of at most CLASS_MAX. NULL: the bin is empty. */
+static force_inline void *pop_by_class(struct heap *heap, size_t size)
+{
+	unsigned int class = size_class_of(size);
+
+	return class_is_small(class) ?
+		bin_pop_counted(heap_bin(heap, class_bin(class))) :
+		heap_pop_run(heap, class);
+}
+
 /* Too large for the table, and yet in the thread's bins. */
 static hot_path void *malloc_by_class(struct heap *heap, size_t size)
 {
-	unsigned int class = size_class_of(size);
-	void *p = class_is_small(class) ?
-		  bin_pop_counted(heap_bin(heap, class_bin(class))) :
-		  heap_pop_run(heap, class);
+	void *p = pop_by_class(heap, size);
 
 	return likely(p) ? p : malloc_anew(size);
+}
+
+hot_path void *mem_malloc_large_fast(size_t size)
+{
+	struct heap *heap = thread_heap();
+
+	return likely(heap) ? pop_by_class(heap, size) : NULL;
 }
 
 hot_path void *mem_malloc_slow(size_t size)

@@ -35,6 +35,9 @@ static force_inline void *mem_malloc_fast(size_t size)
 			(size + MIN_ALIGN - 1) / MIN_ALIGN]));
 }
 
+/* The same for LOOKUP_MAX < size <= CLASS_MAX. */
+void *mem_malloc_large_fast(size_t size);
+
 /* malloc(3); 0 counts as 1. Every pointer is 16-byte aligned. */
 static force_inline void *mem_malloc(size_t size)
 {
