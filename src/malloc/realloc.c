@@ -84,12 +84,31 @@ static never_inline void *realloc_slow(void *p, size_t size)
 	return realloc_block(p, &block, size);
 }
 
+/* Bytes of a live run of a class; 0: it is none, or there is more to it. */
+static inline size_t run_size(const void *p)
+{
+	const struct page *end = thread_fast.map_end;
+	ptrdiff_t place = map_place(end, p);
+	uint64_t word;
+
+	if (unlikely(!map_has_place(place)))
+		return 0;
+	word = page_word(&end[place]);
+	return word_type(word) == PAGE_RUN && word_class(word) >= 0 &&
+	       (uintptr_t)p % PAGE_SIZE == 0 &&
+	       !(word_state(word) & RUN_CACHED) ?
+		size_classes[word_class(word)].size : 0;
+}
+
 void *mem_realloc(void *p, size_t size)
 {
 	size_t old_size = heap_object_size(p);
 
 	if (size && size_stays(old_size, size))
 		return p;
-	return old_size && size ? realloc_copy(p, old_size, size) :
-				  realloc_slow(p, size);
+	if (old_size && size)
+		return realloc_copy(p, old_size, size);
+	if (size && size_stays(run_size(p), size))
+		return p;
+	return realloc_slow(p, size);
 }

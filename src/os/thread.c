@@ -145,8 +145,9 @@ bool thread_at_fork(void (*prepare)(void), void (*parent)(void),
 
 thread_atfork_fn *thread_libc_atfork(void)
 {
-	/* Looks for all names, the first time. */
-	thread_marks_work();
+	/* Looks for all names, but once; that was too early, perhaps. */
+	if (!thread_marks_work() && !libc.register_atfork)
+		libc_find_all();
 	return libc.register_atfork;
 }
 
