@@ -62,7 +62,7 @@ void *mem_aligned_alloc(size_t align, size_t size)
 	return mem_memalign(align, size);
 }
 
-/* A failure leaves errno alone. */
+/* A failure leaves errno alone. To keep that costs as much as the bins do. */
 static never_inline void *posix_memalign_slow(size_t align, size_t size)
 {
 	void *p = aligned_large_fast(align, size);
