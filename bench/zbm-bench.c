@@ -2,7 +2,7 @@
  * zbm-bench - what one call of malloc costs, whichever malloc is under it.
  *
  *	zbm-bench [-l] [-t MS] [-n COUNT] [ROW...]
- *	zbm-bench spawn COUNT COMMAND LIBRARY...
+ *	zbm-bench spawn COUNT COMMAND [ARGUMENT...] -- LIBRARY...
  *
  * 1. A row is one line, "name<TAB>value". The value is in nanoseconds for one
  *    malloc together with its free; for rss/ rows it is in KiB. Without
@@ -14,9 +14,8 @@
  *    counting instructions.
  * 3. Nothing in the timed loops but the calls: sizes are drawn before, and
  *    pointers go through a volatile array, so that no pair is elided.
- * 4. spawn starts COMMAND, words with spaces between, under each LIBRARY in
- *    turn ("-" for none), COUNT times, and prints
- *    "LIBRARY<TAB>minimum<TAB>median" in nanoseconds.
+ * 4. spawn starts COMMAND under each LIBRARY in turn ("-" for none), COUNT
+ *    times, and prints "LIBRARY<TAB>minimum<TAB>median" in nanoseconds.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -44,7 +43,6 @@
 #define NR_SAMPLES	10	/* so short that most are not interrupted */
 #define PAGE		4096	/* bytes between two touches */
 #define MAX_LIBRARIES	16
-#define MAX_WORDS	16	/* of a command */
 
 struct row {
 	const char *name;
@@ -334,26 +332,13 @@ static double spawn_ns(char **argv, char *preload)
 	return now_ns() - start;
 }
 
-/* At its spaces. */
-static void command_split(char *command, char **argv)
-{
-	int n = 0;
-
-	for (char *word = strtok(command, " "); word && n < MAX_WORDS;
-	     word = strtok(NULL, " "))
-		argv[n++] = word;
-	argv[n] = NULL;
-}
-
 /* Interleaved, so that whatever slows the machine down slows all of them. */
-static int spawn_all(size_t count, char *command, int nr, char **libraries)
+static int spawn_all(size_t count, char **command, int nr, char **libraries)
 {
 	static char preload[MAX_LIBRARIES][4096];
 	double *took[MAX_LIBRARIES];
-	char *argv[MAX_WORDS + 1];
 
-	command_split(command, argv);
-	if (nr > MAX_LIBRARIES || !count || !argv[0])
+	if (nr > MAX_LIBRARIES || !count)
 		return 2;
 	for (int k = 0; k < nr; k++) {
 		took[k] = need(calloc(count, sizeof(double)));
@@ -362,7 +347,7 @@ static int spawn_all(size_t count, char *command, int nr, char **libraries)
 	}
 	for (size_t i = 0; i < count; i++)
 		for (int k = 0; k < nr; k++)
-			took[k][i] = spawn_ns(argv,
+			took[k][i] = spawn_ns(command,
 				strcmp(libraries[k], "-") ? preload[k] : NULL);
 	for (int k = 0; k < nr; k++) {
 		qsort(took[k], count, sizeof(double), compare_doubles);
@@ -376,8 +361,22 @@ static int spawn_all(size_t count, char *command, int nr, char **libraries)
 static int usage(void)
 {
 	fputs("usage: zbm-bench [-l] [-t MS] [-n COUNT] [ROW...]\n"
-	      "       zbm-bench spawn COUNT COMMAND LIBRARY...\n", stderr);
+	      "       zbm-bench spawn COUNT COMMAND [ARGUMENT...] -- "
+	      "LIBRARY...\n", stderr);
 	return 2;
+}
+
+static int spawn(int argc, char **argv)
+{
+	int end = 3;
+
+	while (end < argc && strcmp(argv[end], "--"))
+		end++;
+	if (end == 3 || end + 1 >= argc)
+		return usage();
+	argv[end] = NULL;
+	return spawn_all(strtoul(argv[2], NULL, 10), argv + 3, argc - end - 1,
+			 argv + end + 1);
 }
 
 int main(int argc, char **argv)
@@ -387,9 +386,8 @@ int main(int argc, char **argv)
 	bool list = false;
 	int option;
 
-	if (argc > 4 && !strcmp(argv[1], "spawn"))
-		return spawn_all(strtoul(argv[2], NULL, 10), argv[3], argc - 4,
-				 argv + 4);
+	if (argc > 1 && !strcmp(argv[1], "spawn"))
+		return spawn(argc, argv);
 	while ((option = getopt(argc, argv, "ln:t:")) != -1) {
 		if (option == 'l')
 			list = true;

@@ -167,19 +167,19 @@ def micro_rows(build, min_time, quick=False):
 
 
 # The first never allocates. All are on each Debian system.
-STARTS = {"true": "/bin/true", "sh": "/bin/sh -c :", "bash": "/bin/bash -c :",
-    "perl": "/usr/bin/perl -e 1"}
+STARTS = [["/bin/true"], ["/bin/sh", "-c", ":"], ["/bin/bash", "-c", ":"],
+    ["/usr/bin/perl", "-e", "1"]]
 
 
 def start_rows(build, count):
     program = os.path.join(build, "zbm-bench")
     if not os.access(program, os.X_OK):
         return [], [("zbm-bench", BUILT)]
-    return [Row(name=f"start/{name}", kind=START, cwd=build,
-        command=[program, "spawn", str(count), command], time=spawn_times,
-        unit="us", seconds=count * 0.010, together=True,
-        origin=f"posix_spawn of {command} until it has ended")
-        for name, command in STARTS.items()], []
+    return [Row(name=f"start/{os.path.basename(command[0])}", kind=START,
+        command=[program, "spawn", str(count), *command, "--"], cwd=build,
+        time=spawn_times, unit="us", seconds=count * 0.010, together=True,
+        origin=f"posix_spawn of {' '.join(command)} until it has ended")
+        for command in STARTS], []
 
 
 def is_wanted(row, patterns, kinds):

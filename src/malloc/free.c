@@ -42,9 +42,7 @@ static inline bool free_run_on(struct page *page, void *p)
 {
 	uint64_t word = page_word(page);
 
-	return likely(word_type(word) == PAGE_RUN) && word_class(word) >= 0 &&
-	       (uintptr_t)p % PAGE_SIZE == 0 &&
-	       !(word_state(word) & (RUN_CACHED | RUN_GROWN)) &&
+	return word_is_class_run(word, p, RUN_CACHED | RUN_GROWN) &&
 	       heap_push_run(thread_heap(), page, p, word);
 }
 

@@ -102,6 +102,15 @@ struct block {
 /* False: not the start of a live block of ours. */
 bool mem_block_of(const void *p, struct block *block);
 
+/* The word is that of the pointer's page: it is to the start of a run of a
+ * class, which is in none of the states (enum run_state). */
+static force_inline bool word_is_class_run(uint64_t word, const void *p,
+					   uint32_t states)
+{
+	return likely(word_type(word) == PAGE_RUN) && word_class(word) >= 0 &&
+	       (uintptr_t)p % PAGE_SIZE == 0 && !(word_state(word) & states);
+}
+
 /* A run of a class for SMALL_MAX < size <= CLASS_MAX, at a multiple of align
  * (a power of two, a page at least); NULL without memory. */
 void *mem_alloc_run(size_t size, size_t align);

@@ -94,9 +94,7 @@ static inline size_t run_size(const void *p)
 	if (unlikely(!map_has_place(place)))
 		return 0;
 	word = page_word(&end[place]);
-	return word_type(word) == PAGE_RUN && word_class(word) >= 0 &&
-	       (uintptr_t)p % PAGE_SIZE == 0 &&
-	       !(word_state(word) & RUN_CACHED) ?
+	return word_is_class_run(word, p, RUN_CACHED) ?
 		size_classes[word_class(word)].size : 0;
 }
 
