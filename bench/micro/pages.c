@@ -124,6 +124,8 @@ static void start_floors(int nr_threads)
 {
 	os_init();
 	options_set_defaults(&options);
+	options.numa = NUMA_OFF;
+	topology_init();
 	if (!memmap_init(WINDOW) || !meta_init(vm.size, NULL, 0))
 		micro_die("no address space");
 	size_class_init();

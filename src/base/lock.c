@@ -13,7 +13,9 @@
  * thread holds: most likely it only waits for a CPU. */
 #define LOCK_FORK_NS	1000000000	/* 1 s */
 
-unsigned int lock_sleep_ms = 10;
+#define LOCK_SLEEP_MS	10
+
+unsigned int lock_sleep_ms;
 
 /* Who waits for which lock, for a thread that forks meanwhile. Nothing is known
  * of more than so many at once. */
@@ -54,9 +56,10 @@ static bool lock_spin(struct lock *lock)
 
 static void lock_sleep(struct lock *lock)
 {
+	const unsigned int ms = lock_sleep_ms ? lock_sleep_ms : LOCK_SLEEP_MS;
 	const struct timespec timeout = {
-		.tv_sec = lock_sleep_ms / 1000,
-		.tv_nsec = lock_sleep_ms % 1000 * 1000000,
+		.tv_sec = ms / 1000,
+		.tv_nsec = ms % 1000 * 1000000,
 	};
 	uintptr_t word = lock_holder(lock);
 
@@ -147,7 +150,7 @@ void lock_wait(struct lock *lock)
 
 void lock_init(struct lock *lock, enum lock_rank rank)
 {
-	*lock = (struct lock)LOCK_INITIALIZER((uint8_t)rank);
+	*lock = (struct lock){ .rank = (uint8_t)rank };
 }
 
 cold_path void lock_acquire_slow(struct lock *lock)

@@ -43,7 +43,9 @@ struct lock {
 	uint32_t waiters;	/* threads that sleep, or are about to */
 };
 
-#define LOCK_INITIALIZER(r) { .rank = (r) }
+/* Only debug builds look at ranks. Else all zero: nothing that the library's
+ * file would have to hold (libzbmalloc.ld). */
+#define LOCK_INITIALIZER(r) { .rank = DEBUG_ZBM ? (r) : 0 }
 
 void lock_init(struct lock *lock, enum lock_rank rank);
 void lock_acquire_slow(struct lock *lock);
@@ -119,7 +121,8 @@ static inline void lock_acquire(struct lock *lock)
 }
 
 /* Who was woken may be in a signal handler, which waits for another lock or
- * never returns: the others look for themselves after so long. Tests set it. */
+ * never returns: the others look for themselves after so long. 0: 10 ms, for
+ * tests to change. */
 extern unsigned int lock_sleep_ms;
 
 /* The other way round. */

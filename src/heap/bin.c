@@ -1,6 +1,8 @@
 #include "heap/bin.h"
 
-union no_sheaf no_sheaf = { .sheaf = { .end = &no_sheaf.sheaf.end } };
+const union no_sheaf no_sheaf = {
+	.sheaf = { .end = (void *)(uintptr_t)&no_sheaf.sheaf.end },
+};
 
 /* Objects of a new bin's first refill: a group, else what lies in one page,
  * at most a smallest sheaf. */

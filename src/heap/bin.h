@@ -33,7 +33,7 @@ static inline struct bin *bin_taker(struct heap *heap, const struct bin *bin)
 }
 
 /* Stands in for a main that is not there. */
-extern union no_sheaf {
+extern const union no_sheaf {
 	struct sheaf sheaf;
 	void *room[sizeof(struct sheaf) / sizeof(void *) + 1];
 } no_sheaf;
@@ -43,7 +43,7 @@ static inline void bin_point_main(struct bin *bin, struct sheaf *sheaf,
 				  size_t count)
 {
 	if (!sheaf)
-		sheaf = &no_sheaf.sheaf;
+		sheaf = (struct sheaf *)(uintptr_t)&no_sheaf.sheaf;
 	bin->lo = sheaf->object;
 	bin->top = bin->lo + count;
 	bin->end = bin->lo + max((size_t)min(sheaf->capacity, bin->want),

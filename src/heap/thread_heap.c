@@ -193,11 +193,17 @@ static void heap_shrink(enum reclaim how)
 	lock_release(&registry.lock);
 }
 
-static struct shrinker heap_shrinker = { .shrink = heap_shrink };
-static struct shrinker barn_shrinker = {
-	.count = barn_count_runs,
-	.shrink = barn_shrink_all,
-};
+/* The last one that is registered is called first: heaps to barns. */
+static void heap_start_shrinkers(void)
+{
+	static struct shrinker heaps, barns;
+
+	barns.count = barn_count_runs;
+	barns.shrink = barn_shrink_all;
+	register_shrinker(&barns);
+	heaps.shrink = heap_shrink;
+	register_shrinker(&heaps);
+}
 
 static bool heap_start_nodes(void)
 {
@@ -230,9 +236,7 @@ static bool heap_start_locked(void)
 		registry.shared = heap_create(NULL, heap_here());
 	if (!registry.first || (topology.max_nodes > 1 && !registry.shared))
 		return false;
-	/* The last one that is registered is called first: heaps to barns. */
-	register_shrinker(&barn_shrinker);
-	register_shrinker(&heap_shrinker);
+	heap_start_shrinkers();
 	return true;
 }
 

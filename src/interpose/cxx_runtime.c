@@ -106,14 +106,15 @@ static void runtime_make_bad_alloc(struct cxx_runtime *rt)
 		void **vtable;
 		const char *name;
 		void *base;
-	} type = { .name = "St9bad_alloc" };
+	} type;
 	/* offset to the top, type; destructor twice, what() */
-	static void *vtable[] = {
+	static void *const vtable[] = {
 		NULL, &type, (void *)bad_alloc_destroy,
 		(void *)bad_alloc_destroy, (void *)bad_alloc_what,
 	};
 
 	/* Threads that come here together all write the same. */
+	type.name = "St9bad_alloc";
 	type.vtable = _ZTVN10__cxxabiv120__si_class_type_infoE + 2;
 	type.base = _ZTISt9exception;
 	rt->bad_alloc_type = &type;
@@ -149,7 +150,7 @@ _Noreturn void cxx_throw_bad_alloc(const struct cxx_runtime *rt, size_t size)
 		/* A std::bad_alloc is a pointer to its first virtual function,
 		 * which two words of its vtable stand before. */
 		object = rt->allocate_exception(sizeof(*object));
-		*object = rt->bad_alloc_vtable + 2;
+		*object = (void *)(uintptr_t)(rt->bad_alloc_vtable + 2);
 		rt->throw_exception(object, rt->bad_alloc_type,
 				    rt->bad_alloc_destroy);
 	}

@@ -18,7 +18,7 @@ struct cxx_runtime {
 	void (*throw_exception)(void *object, void *type,
 				void (*destroy)(void *));
 	void *bad_alloc_type;		/* its std::type_info */
-	void **bad_alloc_vtable;
+	void *const *bad_alloc_vtable;
 	void (*bad_alloc_destroy)(void *object);
 	void *(*begin_catch)(void *exception);
 	void (*end_catch)(void);

@@ -28,7 +28,10 @@ bool hugepages_wanted(void)
 	return now == ASK || now == ASK_ALONE;
 }
 
-uint64_t hugepages_slow_us = 2000, hugepages_dear_ns = 5000;
+#define HUGEPAGES_SLOW_US	2000
+#define HUGEPAGES_DEAR_NS	5000
+
+uint64_t hugepages_slow_us, hugepages_dear_ns;
 static long pause;	/* pages that do without; atomic */
 
 bool hugepages_may_ask(size_t n)
@@ -47,7 +50,8 @@ static bool touch_is_cheap(void)
 {
 	uint64_t ns = __atomic_load_n(&fault_ns, __ATOMIC_RELAXED);
 
-	return ns && ns < hugepages_dear_ns;
+	return ns && ns < (hugepages_dear_ns ? hugepages_dear_ns :
+					       HUGEPAGES_DEAR_NS);
 }
 
 static void learn_fault_ns(void)
@@ -118,7 +122,7 @@ void hugepages_advise(size_t pfn, size_t n)
 
 bool hugepages_note(uint64_t us)
 {
-	if (us < hugepages_slow_us)
+	if (us < (hugepages_slow_us ? hugepages_slow_us : HUGEPAGES_SLOW_US))
 		return true;
 	__atomic_store_n(&pause, HUGEPAGES_PAUSE * PAGEBLOCK_PAGES,
 			 __ATOMIC_RELAXED);

@@ -42,8 +42,8 @@ bool hugepages_wanted(void);
 
 #define HUGEPAGES_PAUSE	32	/* pageblocks: 64 MiB */
 
-/* So many microseconds are slow, and so many nanoseconds dear; for tests to
- * change. */
+/* So many microseconds are slow, and so many nanoseconds dear; 0: as
+ * hugepage.c has it. For tests to change. */
 extern uint64_t hugepages_slow_us, hugepages_dear_ns;
 
 /* n pages more are about to be touched: may they ask? Not during a pause, of

@@ -4,19 +4,19 @@
 
 static struct {
 	struct lock lock;
-	struct list list;
-} registry = {
-	.lock = LOCK_INITIALIZER(LOCK_PCPS),
-	.list = { &registry.list, &registry.list },
-};
+	struct pcp *first;
+} registry = { .lock = LOCK_INITIALIZER(LOCK_PCPS) };
+
+#define for_each_pcp(pcp) \
+	for (struct pcp *pcp = registry.first; pcp; pcp = pcp->next)
 
 void pcp_register(struct pcp *pcp, struct zone *zone)
 {
 	*pcp = (struct pcp){ .zone = zone, .high = PCP_LOW_HIGH };
 	lock_init(&pcp->lock, LOCK_PCP);
-	list_init(&pcp->link);
 	lock_acquire(&registry.lock);
-	list_add_tail(&registry.list, &pcp->link);
+	pcp->next = registry.first;
+	registry.first = pcp;
 	lock_release(&registry.lock);
 }
 
@@ -160,30 +160,21 @@ void pcp_drain(struct pcp *pcp, bool all)
 	lock_release(&pcp->lock);
 }
 
-static struct pcp *pcp_entry(struct list *node)
-{
-	return list_entry(node, struct pcp, link);
-}
-
 void pcp_drain_each(bool all)
 {
-	struct list *node;
-
 	lock_acquire(&registry.lock);
-	list_for_each(node, &registry.list)
-		pcp_drain(pcp_entry(node), all);
+	for_each_pcp(pcp)
+		pcp_drain(pcp, all);
 	lock_release(&registry.lock);
 }
 
 size_t pcp_count_pages(void)
 {
-	struct list *node;
 	size_t n = 0;
 
 	lock_acquire(&registry.lock);
-	list_for_each(node, &registry.list)
-		n += __atomic_load_n(&pcp_entry(node)->count,
-				     __ATOMIC_RELAXED);
+	for_each_pcp(pcp)
+		n += __atomic_load_n(&pcp->count, __ATOMIC_RELAXED);
 	lock_release(&registry.lock);
 	return n;
 }
@@ -195,10 +186,8 @@ bool pcp_fork_list(lock_fork_fn *lock_fork)
 
 bool pcp_fork(lock_fork_fn *lock_fork)
 {
-	struct list *node;
-
-	list_for_each(node, &registry.list)
-		if (!lock_fork(&pcp_entry(node)->lock))
+	for_each_pcp(pcp)
+		if (!lock_fork(&pcp->lock))
 			return false;
 	return true;
 }

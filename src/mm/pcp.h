@@ -13,7 +13,7 @@
 #ifndef ZBM_PCP_H
 #define ZBM_PCP_H
 
-#include "base/list.h"
+#include "base/lock.h"
 #include "mm/gfp.h"
 
 #define PCP_MAX_ORDER	5	/* 128 KiB: the largest slab */
@@ -27,7 +27,7 @@ static_assert(PCP_BATCH <= PCP_LOW_HIGH, "a refill must fit");
 struct pcp {
 	/* constant while registered */
 	struct zone *zone;
-	struct list link;	/* under pcp_registry_lock */
+	struct pcp *next;	/* of all, which stay */
 	/* under lock */
 	struct lock lock;
 	uint32_t count;		/* pages */

@@ -4,7 +4,7 @@
 
 #define LINE_MAX_SIZE	1024	/* bytes of a line of /proc/self/cgroup */
 
-const char *limit_root = "";
+char limit_root[64];
 
 /* The number behind `name` at the start of a line; SIZE_MAX: no such line. */
 static size_t limit_field(const char *text, const char *name)

@@ -25,6 +25,6 @@ struct limit {
 void limit_read(struct limit *limit);
 
 /* What the paths of files in /proc and /sys begin with; for tests. */
-extern const char *limit_root;
+extern char limit_root[64];
 
 #endif

@@ -22,12 +22,7 @@
 /* Apart, so that a process with one node does not have these in memory. */
 static struct topology_node topology_nodes[MAX_NUMNODES];
 
-struct topology topology = {
-	.nr_nodes = 1,
-	.max_nodes = 1,
-	.allowed = 1,
-	.node = topology_nodes,
-};
+struct topology topology;
 
 /* By id, the kernel's numbers. */
 struct id_mask {
@@ -240,6 +235,12 @@ void topology_init(void)
 {
 	struct id_mask mems, possible;
 
+	topology = (struct topology){
+		.nr_nodes = 1,
+		.max_nodes = 1,
+		.allowed = 1,
+		.node = topology_nodes,
+	};
 	if (options.numa == NUMA_OFF || !mems_read(&mems) ||
 	    mask_count(&mems) <= 1)
 		return;

@@ -13,7 +13,7 @@
 static struct barn_set first_of_node_zero;
 static struct barn_set *sets[MAX_NUMNODES];
 
-unsigned int barn_lanes_open = 1;	/* the shared heap has the first */
+unsigned int barn_lanes_open;
 
 void barn_open_lane(unsigned int heap)
 {

@@ -4,9 +4,12 @@
  *
  * Of its code and constants the kernel maps up to 64 KiB around each page that
  * is touched. What such a process runs stands together (libzbmalloc.ld): a
- * function that is missing there costs 64 KiB more.
+ * function that is missing there costs 64 KiB more. And a variable that does
+ * not begin as zero would be a page of the file more, which is copied.
  */
 #include "hard.h"
+
+#include <link.h>
 
 #define FAULT_AROUND	(64 * KIB)
 
@@ -49,9 +52,37 @@ static size_t resident_around(unsigned long address)
 	return kib * KIB;
 }
 
+/* What the file has for the writable segment ends with what becomes read-only
+ * once the library is loaded. */
+static int variables_begin_as_zero(struct dl_phdr_info *info,
+				   size_t size __attribute__((unused)),
+				   void *found)
+{
+	uintptr_t offset = (uintptr_t)malloc - info->dlpi_addr, file = 0,
+		  relro = 0;
+	int ours = 0;
+
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *phdr = &info->dlpi_phdr[i];
+
+		if (phdr->p_type == PT_GNU_RELRO)
+			relro = phdr->p_vaddr + phdr->p_memsz;
+		if (phdr->p_type != PT_LOAD)
+			continue;
+		ours |= offset - phdr->p_vaddr < phdr->p_memsz;
+		if (phdr->p_flags & PF_W)
+			file = phdr->p_vaddr + phdr->p_filesz;
+	}
+	if (!ours)
+		return 0;
+	*(int *)found = file <= relro;
+	return 1;
+}
+
 int main(void)
 {
 	void *p = malloc(hide(100UL));
+	int as_zero = 0;
 	size_t resident;
 
 	hard_start(10);
@@ -61,6 +92,8 @@ int main(void)
 	hard_say("%zu KiB of the library\n", resident / KIB);
 	if (!IN_ORDER)
 		SKIP("not in a debug build");
+	dl_iterate_phdr(variables_begin_as_zero, &as_zero);
+	CHECK(as_zero);
 	CHECK_OP(resident, >, 0);
 	CHECK_OP(resident, <=, FAULT_AROUND + FAULT_AROUND / 2);
 	return 0;

@@ -25,6 +25,9 @@ static int start_nodes(void **state)
 {
 	os_init();
 	options_set_defaults(&options);
+	options.numa = NUMA_OFF;
+	topology_init();
+	options.numa = NUMA_LOCAL_FIRST;
 	topology.nr_nodes = topology.max_nodes = NR_NODES;
 	topology.allowed = (1UL << NR_NODES) - 1;
 	for (int from = 0; from < NR_NODES; from++) {

@@ -293,7 +293,7 @@ static void test_slabs_do_without_where_a_touch_is_dear(void **state)
 
 	(void)state;
 	mem_trim(0);
-	hugepages_dear_ns = 0;
+	hugepages_dear_ns = 1;
 	last = objects_take(NULL, 64, 2 * GROWN);
 	assert_int_equal(nr_asking(), 0);
 	hugepages_dear_ns = UINT64_MAX;
@@ -310,7 +310,7 @@ static void test_the_first_touch_of_a_large_block_tells(void **state)
 	(void)state;
 	write_blocks();
 	mem_trim(0);
-	hugepages_slow_us = 0;
+	hugepages_slow_us = 1;
 	p = mem_malloc(SIZE);
 	assert_int_equal(nr_asking(), hugepages_wanted() ? 1 : 0);
 	mem_free(p);

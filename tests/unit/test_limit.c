@@ -21,7 +21,7 @@ static int start(void **state)
 	(void)state;
 	os_init();
 	assert_non_null(mkdtemp(root));
-	limit_root = root;
+	strcpy(limit_root, root);
 	limit_read(&machine);
 	assert_false(machine.of_group);
 	return 0;

@@ -74,7 +74,7 @@ static void nobody_looks_for_itself(void)
 static void all_look_for_themselves(void)
 {
 	alarm(0);
-	lock_sleep_ms = 10;
+	lock_sleep_ms = 0;
 }
 
 static void test_who_waits_sleeps_and_is_woken(void **state)

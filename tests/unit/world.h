@@ -29,11 +29,13 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Up to the page allocator, with a window of this many bytes. */
+/* Up to the page allocator, with a window of this many bytes, and one node. */
 static inline void world_start(size_t window)
 {
 	os_init();
 	options_set_defaults(&options);
+	options.numa = NUMA_OFF;
+	topology_init();
 	CHECK(memmap_init(window));
 	CHECK(meta_init(vm.size, NULL, 0));
 	size_class_init();
