@@ -4,12 +4,14 @@
  *
  * Of its code and constants the kernel maps up to 64 KiB around each page that
  * is touched. What such a process runs stands together (libzbmalloc.ld): a
- * function that is missing there costs 64 KiB more. And a variable that does
- * not begin as zero would be a page of the file more, which is copied.
+ * function that is missing there costs 64 KiB more. What threads run besides is
+ * in the next such piece. And a variable that does not begin as zero would be a
+ * page of the file more, which is copied.
  */
 #include "hard.h"
 
 #include <link.h>
+#include <pthread.h>
 
 #define FAULT_AROUND	(64 * KIB)
 
@@ -79,10 +81,17 @@ static int variables_begin_as_zero(struct dl_phdr_info *info,
 	return 1;
 }
 
+static void *one_malloc(void *unused)
+{
+	free(malloc(hide(100UL)));
+	return unused;
+}
+
 int main(void)
 {
 	void *p = malloc(hide(100UL));
 	int as_zero = 0;
+	pthread_t thread;
 	size_t resident;
 
 	hard_start(10);
@@ -96,5 +105,10 @@ int main(void)
 	CHECK(as_zero);
 	CHECK_OP(resident, >, 0);
 	CHECK_OP(resident, <=, FAULT_AROUND + FAULT_AROUND / 2);
+	CHECK_EQ(pthread_create(&thread, NULL, one_malloc, NULL), 0);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	resident = resident_around((unsigned long)malloc);
+	hard_say("%zu KiB with threads\n", resident / KIB);
+	CHECK_OP(resident, <=, 2 * FAULT_AROUND + FAULT_AROUND / 2);
 	return 0;
 }
