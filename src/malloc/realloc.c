@@ -73,8 +73,6 @@ static never_inline void *realloc_slow(void *p, size_t size)
 {
 	struct block block;
 
-	if (!p)
-		return mem_malloc(size);
 	if (unlikely(!mem_block_of(p, &block)))
 		return realloc_other(p, size);
 	if (unlikely(!size)) {
@@ -106,6 +104,8 @@ void *mem_realloc(void *p, size_t size)
 		return p;
 	if (old_size && size)
 		return realloc_copy(p, old_size, size);
+	if (!p)
+		return mem_malloc(size);
 	if (size && size_stays(run_size(p), size))
 		return p;
 	return realloc_slow(p, size);
