@@ -212,8 +212,8 @@ size_t slab_take(struct slab *slab, void **out, size_t n)
 
 size_t slab_put(struct slab *slab, void **objects, size_t n)
 {
-	uint64_t reciprocal = slab_reciprocal(slab), word;
-	size_t end = slab_end(slab), put = 0, offset, index;
+	uint64_t reciprocal = slab_reciprocal(slab), word = slab->free[0];
+	size_t end = slab_end(slab), put = 0, at = 0, offset, index;
 	char *base = slab_base(slab);
 
 	for (; put < n; put++) {
@@ -221,13 +221,18 @@ size_t slab_put(struct slab *slab, void **objects, size_t n)
 		if (unlikely(offset >= end))
 			break;
 		index = offset * reciprocal >> 32;
-		/* A sweep may read it. */
-		word = bitmap_word(slab->free, index / 64);
+		/* Most neighbours are of one word, which waits for no store. */
+		if (index / 64 != at) {
+			bitmap_word_store(slab->free, at, word);
+			at = index / 64;
+			word = bitmap_word(slab->free, at);
+		}
 		if (unlikely(word >> index % 64 & 1))
 			break;
-		bitmap_word_store(slab->free, index / 64,
-				  word | 1UL << index % 64);
+		word |= 1UL << index % 64;
 	}
+	/* A sweep may read it. */
+	bitmap_word_store(slab->free, at, word);
 	slab->nr_free += (uint16_t)put;
 	return put;
 }
