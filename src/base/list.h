@@ -59,7 +59,4 @@ static inline void list_del(struct list *node)
 	list_init(node);
 }
 
-#define list_for_each(node, head) \
-	for ((node) = (head)->next; (node) != (head); (node) = (node)->next)
-
 #endif

@@ -54,6 +54,8 @@ bool barn_init_node(int node)
 	if (!set)
 		return false;
 	barn_set_init(set, node, ANY_CACHE);
+	/* The shared heap has it. */
+	barn_open_lane(0);
 	/* Pairs with the acquire of who walks them all; who is of the node
 	 * finds it by its zone, which comes later. */
 	__atomic_store_n(&sets[node], set, __ATOMIC_RELEASE);

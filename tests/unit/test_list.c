@@ -31,11 +31,10 @@ static int start(void **state)
  * backwards. */
 static int digits(void)
 {
-	struct list *back = head.prev;
-	struct list *node;
+	struct list *node = head.next, *back = head.prev;
 	int n = 0, forward[8], at = 0;
 
-	list_for_each(node, &head) {
+	for (; node != &head; node = node->next) {
 		assert_ptr_equal(node->next->prev, node);
 		assert_ptr_equal(node->prev->next, node);
 		forward[at++] = list_entry(node, struct item, link)->value;
