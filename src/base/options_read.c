@@ -183,18 +183,16 @@ static void options_read_environ(struct options *opts)
 		options_read_proc(opts);
 }
 
-static bool file_is_there(const char *path)
-{
-	return !syscall(SYS_faccessat, AT_FDCWD, path, F_OK);
-}
+/* A first malloc soon after does not look again. */
+static bool file_is_missing;
 
 bool options_are_given(void)
 {
 	int saved_errno = errno;
-	bool given = environ_options() || file_is_there(CONFIG_FILE);
 
+	file_is_missing = syscall(SYS_faccessat, AT_FDCWD, CONFIG_FILE, F_OK);
 	errno = saved_errno;
-	return given;
+	return !file_is_missing || environ_options();
 }
 
 void options_init(void)
@@ -203,7 +201,8 @@ void options_init(void)
 
 	options_set_defaults(&options);
 	if (!getauxval(AT_SECURE)) {
-		options_read_file(&options, CONFIG_FILE);
+		if (!file_is_missing)
+			options_read_file(&options, CONFIG_FILE);
 		options_read_environ(&options);
 	}
 	errno = saved_errno;
