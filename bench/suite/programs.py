@@ -94,30 +94,30 @@ def provide_script(folder, scale, trees, strings, steps):
 
 def lua_row(folder, scale):
     program = find("lua5.4", "lua5.4")
-    arguments, lines, _ = provide_script(folder, scale, 32, 500000, 1000000)
+    arguments, lines, _ = provide_script(folder, scale, 44, 500000, 1400000)
     return row("lua", folder, [program, script("script.lua"), *arguments],
         "Lua 5.4: words, trees, strings, objects of mixed life", printed,
-        truths.check_lines(lines), scale, 2.6)
+        truths.check_lines(lines), scale, 3.2)
 
 
 def python_row(folder, scale):
     program = find("python3", "python3")
-    arguments, lines, steps = provide_script(folder, scale, 22, 600000, 500000)
+    arguments, lines, steps = provide_script(folder, scale, 30, 600000, 680000)
     lines["json"] = truths.json_line(steps // 4)
     return row("python", folder,
         [program, "-S", script("script.py"), *arguments],
         "Python with PYTHONMALLOC=malloc: words, trees, strings, objects of "
-        "mixed life, JSON", printed, truths.check_lines(lines), scale, 3,
+        "mixed life, JSON", printed, truths.check_lines(lines), scale, 4,
         env={"PYTHONMALLOC": "malloc", "PYTHONHASHSEED": "0",
             "PYTHONDONTWRITEBYTECODE": "1"})
 
 
 def perl_row(folder, scale):
     program = find("perl", "perl")
-    arguments, lines, _ = provide_script(folder, scale, 40, 800000, 1000000)
+    arguments, lines, _ = provide_script(folder, scale, 54, 800000, 1350000)
     return row("perl", folder, [program, script("script.pl"), *arguments],
         "Perl 5: words, trees, strings, objects of mixed life", printed,
-        truths.check_lines(lines), scale, 3,
+        truths.check_lines(lines), scale, 4,
         env={"PERL_HASH_SEED": "0"})
 
 
@@ -228,14 +228,14 @@ def redis_row(folder, scale):
     for tool in "redis-benchmark", "redis-cli":
         find(tool, "redis-tools")
     # Whole pipelines of 16 in each part of the load.
-    requests = 320 * at_least(20, 2200, scale)
+    requests = 320 * at_least(20, 2600, scale)
     kept = inputs.provide(folder, scale, inputs.generate_redis)
     lines = truths.redis_lines(*kept, requests)
     return row("redis", folder, [program, "--port", "0", "--unixsocket",
         "redis.sock", "--save", "", "--appendonly", "no"],
         "redis-server over a Unix socket: strings that replace each other, "
         "then redis-benchmark; nothing kept on disk", printed,
-        truths.check_lines(lines), scale, 2.5,
+        truths.check_lines(lines), scale, 2.9,
         client=[script("redis-client"), "redis.sock", "load.resp",
             str(requests)], ready=redis_ready)
 
