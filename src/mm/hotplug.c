@@ -52,7 +52,9 @@ static bool section_open(struct zone *zone, uint32_t index)
 	ASSERT(index == nr_online_sections);
 	if (index >= vm.nr_sections || !memmap_online_section(index))
 		return false;
-	section->zone = zone;
+	/* Relaxed: who holds the zone's lock may look at what comes behind its
+	 * own sections (pieces.c); no page is free there as yet. */
+	__atomic_store_n(&section->zone, zone, __ATOMIC_RELAXED);
 	memset(section->migratetype, MIGRATE_MOVABLE,
 	       sizeof(section->migratetype));
 	/* What is never used counts as handed out. */

@@ -14,7 +14,8 @@ static size_t free_pages_at(const struct zone *zone, size_t pfn, size_t want)
 	size_t n = 0;
 
 	while (n < want && pfn + n < vm.nr_pages &&
-	       pfn_to_section(pfn + n)->zone == zone &&
+	       __atomic_load_n(&pfn_to_section(pfn + n)->zone,
+			       __ATOMIC_RELAXED) == zone &&
 	       buddy_is_free(pfn_to_page((uint32_t)(pfn + n))))
 		n += 1UL << word_order(page_word(
 				pfn_to_page((uint32_t)(pfn + n))));
