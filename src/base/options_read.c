@@ -183,16 +183,24 @@ static void options_read_environ(struct options *opts)
 		options_read_proc(opts);
 }
 
-/* A first malloc soon after does not look again. */
+/* Known to be: a first malloc soon after does not look again. */
 static bool file_is_missing;
+
+static bool file_is_there(void)
+{
+	if (!syscall(SYS_faccessat, AT_FDCWD, CONFIG_FILE, F_OK))
+		return true;
+	file_is_missing = errno == ENOENT;
+	return false;
+}
 
 bool options_are_given(void)
 {
 	int saved_errno = errno;
+	bool given = environ_options() || file_is_there();
 
-	file_is_missing = syscall(SYS_faccessat, AT_FDCWD, CONFIG_FILE, F_OK);
 	errno = saved_errno;
-	return !file_is_missing || environ_options();
+	return given;
 }
 
 void options_init(void)
