@@ -23,8 +23,8 @@
 
 enum lock_rank {
 	LOCK_START,
-	LOCK_RECLAIM,
 	LOCK_HEAP,	/* the shared heap */
+	LOCK_RECLAIM,
 	LOCK_HEAPS,	/* the list of heaps */
 	LOCK_PCPS,	/* the list of pcps */
 	LOCK_BARN,

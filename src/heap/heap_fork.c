@@ -38,8 +38,8 @@ static bool zones_fork(lock_fork_fn *lock_fork)
 
 static bool fork_each_lock(lock_fork_fn *take)
 {
-	return take(&registry.start_lock) && reclaim_fork(take) &&
-	       take(&registry.shared_lock) && take(&registry.lock) &&
+	return take(&registry.start_lock) && take(&registry.shared_lock) &&
+	       reclaim_fork(take) && take(&registry.lock) &&
 	       pcp_fork_list(take) && barn_fork(take) && pcp_fork(take) &&
 	       take(&hotplug_lock) && zones_fork(take) && take(&meta.lock);
 }
@@ -54,8 +54,8 @@ static void fork_release_all(lock_fork_fn *release)
 	barn_fork(release);
 	pcp_fork_list(release);
 	release(&registry.lock);
-	release(&registry.shared_lock);
 	reclaim_fork(release);
+	release(&registry.shared_lock);
 	release(&registry.start_lock);
 }
 

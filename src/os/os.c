@@ -301,14 +301,20 @@ void os_split_hugepage(void *addr, size_t size)
 	errno = saved_errno;
 }
 
+/* 64 TiB; of 128 the kernel would say EINVAL without a look. */
+#define PROBE_SIZE	((size_t)1 << 46)
+
 bool os_is_one_mapping(void *addr, size_t size)
 {
 	int saved_errno = errno;
-	/* It cannot grow where it is: nothing changes, and only what is not
-	 * one mapping is told so (mremap(2)). */
-	bool one = syscall(SYS_mremap, addr, size, size + os.page_size, 0,
-			   NULL) != -1 || errno != EFAULT;
+	/* More than there can be behind it, whose stack and libraries lie
+	 * higher: nothing changes, and only what is not one mapping is told so
+	 * (mremap(2)). */
+	long at = syscall(SYS_mremap, addr, size, size + PROBE_SIZE, 0, NULL);
+	bool one = at != -1 || errno != EFAULT;
 
+	if (unlikely(at != -1))
+		os_release((char *)addr + size, PROBE_SIZE);
 	errno = saved_errno;
 	return one;
 }

@@ -81,8 +81,8 @@ bool os_hugepage(void *addr, size_t size, bool wanted);
  * a range of such pages, which keep their contents. */
 void os_split_hugepage(void *addr, size_t size);
 
-/* The range, behind which something else is mapped, is one mapping to the
- * kernel. True as well where that cannot be known. */
+/* The range is one mapping to the kernel. True as well where that cannot be
+ * known. */
 bool os_is_one_mapping(void *addr, size_t size);
 
 /*

@@ -292,6 +292,23 @@ static void test_moved_memory_leaves_zeros_behind(void **state)
 	area[0] = 1;
 }
 
+static void test_mappings_are_told_apart(void **state)
+{
+	char *map = os_reserve(SIZE, os.page_size, false),
+	     *end = map + SIZE / 2;
+
+	(void)state;
+	assert_non_null(map);
+	assert_true(os_commit(map, SIZE / 4));
+	assert_true(os_is_one_mapping(map, SIZE / 4));
+	assert_false(os_is_one_mapping(map, SIZE / 2));
+	/* Nothing lies behind it, and nothing does afterwards. */
+	os_release(end, SIZE / 2);
+	assert_true(os_is_one_mapping(map + SIZE / 4, SIZE / 4));
+	assert_true(os_reserve_at(end, SIZE / 2));
+	os_release(map, SIZE);
+}
+
 static void test_remapped_memory_is_new(void **state)
 {
 	(void)state;
@@ -406,6 +423,7 @@ int main(void)
 		 test_what_cannot_be_populated_is_left_to_the_first_touch),
 		cmocka_unit_test(test_a_first_touch_is_timed),
 		cmocka_unit_test(test_moved_memory_leaves_zeros_behind),
+		cmocka_unit_test(test_mappings_are_told_apart),
 		cmocka_unit_test(test_remapped_memory_is_new),
 		cmocka_unit_test(test_refusals_are_counted),
 		cmocka_unit_test(test_a_refusal_is_told_once_when_verbose),
