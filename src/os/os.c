@@ -63,45 +63,62 @@ cold_path void os_refuse(enum os_refusal what)
 			      os_refusal_names[what], errno);
 }
 
-void *os_reserve(size_t size, size_t align, bool readable)
+/* By number: a program or another library may wrap mmap, and allocate there.
+ * NULL: refused. */
+static void *os_map(void *addr, size_t size, int prot, int flags)
 {
 	int saved_errno = errno;
-	int prot = readable ? PROT_READ : PROT_NONE;
+	long kind = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags;
+	long map = syscall(SYS_mmap, addr, size, (long)prot, kind, -1L, 0L);
+
+	errno = saved_errno;
+	return map == -1 ? NULL : (void *)map;
+}
+
+/* A debugger writes what a process has mapped into its core dumps, be it TiB
+ * that hold nothing. */
+static void os_set_dumped(void *addr, size_t size, bool dumped)
+{
+	int saved_errno = errno;
+
+	syscall(SYS_madvise, addr, size,
+		dumped ? MADV_DODUMP : MADV_DONTDUMP);
+	errno = saved_errno;
+}
+
+void *os_reserve(size_t size, size_t align, bool readable)
+{
 	size_t slack = align > os.page_size ? align : 0, total;
-	char *map;
+	void *map;
 
 	if (__builtin_add_overflow(size, slack, &total))
 		return NULL;
-	map = mmap(NULL, total, prot,
-		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (map == MAP_FAILED) {
-		errno = saved_errno;
+	map = os_map(NULL, total, readable ? PROT_READ : PROT_NONE, 0);
+	if (!map)
 		return NULL;
-	}
+	os_set_dumped(map, total, false);
 	/* What lies before and behind stays reserved: it costs nothing, and
 	 * unmapping it two system calls. */
-	errno = saved_errno;
 	return (void *)align_up((uintptr_t)map, align);
 }
 
 /* Where nothing is mapped. */
 static bool os_map_at(void *addr, size_t size, int prot)
 {
-	int saved_errno = errno;
-	void *map = mmap(addr, size, prot,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
-			 MAP_FIXED_NOREPLACE, -1, 0);
+	void *map = os_map(addr, size, prot, MAP_FIXED_NOREPLACE);
 
 	/* Linux before 4.17 takes the address for a hint. */
-	if (map != MAP_FAILED && map != addr)
+	if (map && map != addr)
 		os_release(map, size);
-	errno = saved_errno;
 	return map == addr;
 }
 
 bool os_reserve_at(void *addr, size_t size)
 {
-	return os_map_at(addr, size, PROT_NONE);
+	if (!os_map_at(addr, size, PROT_NONE))
+		return false;
+	os_set_dumped(addr, size, false);
+	return true;
 }
 
 void os_release(void *addr, size_t size)
@@ -209,8 +226,10 @@ bool os_make_readable(void *addr, size_t size)
 bool os_commit(void *addr, size_t size)
 {
 	__atomic_fetch_add(&os.nr_commits, 1, __ATOMIC_RELAXED);
-	return os_protect(addr, size, PROT_READ | PROT_WRITE) &&
-	       os_lock_if_all_is(addr, size);
+	if (!os_protect(addr, size, PROT_READ | PROT_WRITE))
+		return false;
+	os_set_dumped(addr, size, true);
+	return os_lock_if_all_is(addr, size);
 }
 
 static bool os_advise(void *addr, size_t size, int advice,
@@ -341,17 +360,9 @@ bool os_move(void *from, void *to, size_t size)
 
 bool os_remap(void *addr, size_t size)
 {
-	int saved_errno = errno;
-	bool ok;
-
 	/* It would be unlocked, or filled at once. */
-	if (os_is_locked())
-		return false;
-	ok = mmap(addr, size, PROT_READ | PROT_WRITE,
-		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
-		  -1, 0) == addr;
-	errno = saved_errno;
-	return ok;
+	return !os_is_locked() &&
+	       os_map(addr, size, PROT_READ | PROT_WRITE, MAP_FIXED) == addr;
 }
 
 bool os_map_hole(void *addr, size_t size)

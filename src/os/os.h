@@ -39,8 +39,9 @@ extern struct os os;
 
 void os_init(void);
 
-/* Address space, aligned to `align`; readable memory reads as zero and
- * neither kind may be written before os_commit. NULL when refused. */
+/* Address space, aligned to `align`; readable memory reads as zero. Neither
+ * kind may be written before os_commit, and core dumps leave both out until
+ * then. NULL when refused. */
 void *os_reserve(size_t size, size_t align, bool readable);
 void os_release(void *addr, size_t size);
 
