@@ -31,6 +31,13 @@ quietly()
 	return 1
 }
 
+# need_packages WHAT: those of scripts/setup, or the end.
+need_packages()
+{
+	scripts/setup --what "$1" </dev/null ||
+		die "the packages could not be installed"
+}
+
 # bootstrap_if_stale LOG: ./configure, unless it is newer than what makes it.
 bootstrap_if_stale()
 {
