@@ -6,10 +6,6 @@
 
 #include <sys/mman.h>
 
-#ifndef MCL_ONFAULT
-#define MCL_ONFAULT	4	/* Linux 4.4 */
-#endif
-
 #define MCL_BOTH	(MCL_CURRENT | MCL_FUTURE)
 
 struct range {

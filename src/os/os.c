@@ -26,10 +26,6 @@
 #define MADV_DONTNEED_LOCKED	24	/* Linux 5.18 */
 #endif
 
-#ifndef MCL_ONFAULT
-#define MCL_ONFAULT	4	/* Linux 4.4 */
-#endif
-
 #ifndef MLOCK_ONFAULT
 #define MLOCK_ONFAULT	1	/* Linux 4.4 */
 #endif

@@ -13,7 +13,12 @@
 
 #include "base/base.h"
 
+#include <sys/mman.h>
 #include <sys/types.h>
+
+#ifndef MCL_ONFAULT
+#define MCL_ONFAULT	4	/* Linux 4.4 */
+#endif
 
 enum os_refusal {
 	OS_REFUSED_PURGE,	/* MADV_DONTNEED */
