@@ -48,7 +48,8 @@ const struct option_entry options_table[] = {
 	  "allow. Under ulimit -v it is reserved only as needed.",
 	  FIELD(window), .highest = WINDOW_MAX_SIZE },
 	{ "decay_ms", OPTION_SIZE, NULL, "1000",
-	  "Milliseconds after which idle free memory goes back to the system.",
+	  "Milliseconds after which idle free memory goes back to the system; "
+	  "0: never by time alone.",
 	  FIELD(decay_ms), .highest = 3600000 },
 	{ "cache", OPTION_SIZE, NULL, "2M",
 	  "Bytes of free blocks from 16 KiB up beyond which a thread passes "
