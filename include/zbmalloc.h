@@ -52,7 +52,8 @@ size_t malloc_size(const void *ptr) ZBM_NOTHROW;
  * that has; where the node is full, the nearest that is not. Returns NULL with
  * EINVAL when there is no such node, with ENOMEM without memory. free it as
  * any other block. On a machine with one node, and where numa=off or a policy
- * of the process (numactl) decides, it is malloc.
+ * of the process (numactl) decides, it is malloc, but for numbers of nodes that
+ * do not exist.
  */
 void *zbm_malloc_node(size_t size, int nid) ZBM_NOTHROW;
 
