@@ -229,6 +229,15 @@ static inline void zone_note_alloc(struct zone *zone, size_t n)
 		__atomic_store_n(&zone->over_high, true, __ATOMIC_RELAXED);
 }
 
+/* The same, of blocks whose rest went back at once: that was not needed,
+ * whatever `low_free_dirty` has become meanwhile. */
+static inline void zone_note_taken(struct zone *zone, size_t n,
+				   size_t low_free_dirty)
+{
+	zone->low_free_dirty = min(low_free_dirty, zone->nr_free_dirty);
+	zone_note_alloc(zone, n);
+}
+
 static inline uint64_t page_word(const struct page *page)
 {
 	return __atomic_load_n(&page->word, __ATOMIC_RELAXED);

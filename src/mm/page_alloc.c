@@ -26,14 +26,24 @@ static struct page *rmqueue_pcplist(struct pcp *pcp, unsigned int order,
 static struct page *rmqueue_buddy(struct zone *zone, unsigned int order,
 				  const struct alloc_context *ac, bool cold)
 {
+	size_t block = 1UL << order, n = min(ac->keep, block), low;
 	uint32_t pfn;
 
 	lock_acquire(&zone->lock);
+	low = zone->low_free_dirty;
 	pfn = buddy_alloc(zone, order, ac->migratetype, cold);
+	if (pfn && n < block)
+		buddy_free(zone, pfn + (uint32_t)n, block - n);
 	if (pfn)
-		zone_note_alloc(zone, 1UL << order);
+		zone_note_taken(zone, n, low);
 	lock_release(&zone->lock);
 	return pfn ? pfn_to_page(pfn) : NULL;
+}
+
+static bool is_served_by_pcp(const struct zone *zone, unsigned int order,
+			     const struct alloc_context *ac)
+{
+	return order <= PCP_MAX_ORDER && ac->pcp && ac->pcp->zone == zone;
 }
 
 static struct page *rmqueue(struct zone *zone, unsigned int order, gfp_t gfp,
@@ -41,7 +51,7 @@ static struct page *rmqueue(struct zone *zone, unsigned int order, gfp_t gfp,
 {
 	bool cold = gfp & GFP_COLD;
 
-	if (order <= PCP_MAX_ORDER && ac->pcp && ac->pcp->zone == zone)
+	if (is_served_by_pcp(zone, order, ac))
 		return rmqueue_pcplist(ac->pcp, order, ac, cold);
 	return rmqueue_buddy(zone, order, ac, cold);
 }
@@ -174,6 +184,7 @@ static void prepare_alloc_pages(struct alloc_context *ac, struct pcp *pcp,
 		.migratetype = gfp_migratetype(gfp),
 		.wanted = pcp ? pcp->zone->node : node,
 		.n = n,
+		.keep = SIZE_MAX,
 		.reclaims = !(gfp & GFP_NORECLAIM),
 		/* To who names a node it is the kernel's affair what it has
 		 * left there. */
@@ -249,8 +260,9 @@ void free_pages(struct pcp *pcp, struct page *page, unsigned int order)
 		free_pages_to_zone(pfn, 1UL << order);
 }
 
-/* The pages [from, from + n) of a block that was just allocated go back.
- * Their dirty bits still hold, unless the block says otherwise. */
+/* The pages [from, from + n) of a block that was just allocated go back: nobody
+ * has freed them. Their dirty bits still hold, unless the block says
+ * otherwise. */
 static void give_back(struct page *page, size_t from, size_t n)
 {
 	uint32_t pfn = page_to_pfn(page) + (uint32_t)from;
@@ -262,7 +274,7 @@ static void give_back(struct page *page, size_t from, size_t n)
 	if (word_state(page_word(page)) & RUN_DIRTY)
 		dirty_set(pfn, n);
 	zone_free_contig(zone, pfn, n);
-	zone->nr_freed += n;
+	zone->nr_alloc -= n;
 	lock_release(&zone->lock);
 }
 
@@ -291,9 +303,12 @@ static struct page *rmqueue_run(const struct alloc_context *ac, size_t n,
 static struct page *alloc_pages_cut(struct alloc_context *ac, gfp_t gfp,
 				    unsigned int order, size_t n)
 {
-	struct page *page = alloc_pages_context(ac, gfp, order);
+	struct page *page;
 
-	if (page)
+	ac->keep = n;
+	page = alloc_pages_context(ac, gfp, order);
+	ac->keep = SIZE_MAX;
+	if (page && is_served_by_pcp(page_zone(page), order, ac))
 		give_back(page, n, (1UL << order) - n);
 	return page;
 }
@@ -321,15 +336,16 @@ static struct page *alloc_pages_anywhere(struct alloc_context *ac, gfp_t gfp,
 	return page;
 }
 
-static struct page *alloc_pages_contig(struct alloc_context *ac, size_t n)
+static struct page *alloc_pages_contig(struct alloc_context *ac, gfp_t gfp,
+				       size_t n)
 {
 	struct page *page;
 
 	if (n > vm.nr_pages)
 		return NULL;
 	page = rmqueue_run(ac, n, zone_alloc_contig, true);
-	for (unsigned int tries = 0;
-	     !page && reclaim_for_retry(ac, tries); tries++)
+	for (unsigned int tries = 0; !page && gfp_may_retry(gfp) &&
+	     reclaim_for_retry(ac, tries); tries++)
 		page = rmqueue_run(ac, n, zone_alloc_contig, true);
 	return page;
 }
@@ -347,7 +363,7 @@ static struct page *alloc_pages_slack(struct alloc_context *ac, gfp_t gfp,
 	if (total <= SECTION_PAGES)
 		page = alloc_pages_anywhere(ac, gfp, total);
 	if (!page)
-		page = alloc_pages_contig(ac, total);
+		page = alloc_pages_contig(ac, gfp, total);
 	if (!page)
 		return NULL;
 	skip = (align_up((uintptr_t)page_address(page), align) -
@@ -362,6 +378,7 @@ struct page *alloc_pages_exact_node(struct pcp *pcp, gfp_t gfp, size_t n,
 {
 	size_t block = max(n, align >> PAGE_SHIFT);
 	struct alloc_context ac;
+	struct page *page;
 
 	ASSERT(n > 0 && is_pow2(align) && align >= PAGE_SIZE);
 	if (n > vm.nr_pages)
@@ -371,7 +388,11 @@ struct page *alloc_pages_exact_node(struct pcp *pcp, gfp_t gfp, size_t n,
 		return alloc_pages_slack(&ac, gfp, align);
 	if (align == PAGE_SIZE)
 		return alloc_pages_anywhere(&ac, gfp, n);
-	return alloc_pages_cut(&ac, gfp, log2_ceil(block), n);
+	page = alloc_pages_cut(&ac, gfp, log2_ceil(block), n);
+	/* No whole block, but perhaps pages that lie in several. */
+	if (!page && n > 1)
+		page = alloc_pages_slack(&ac, gfp, align);
+	return page;
 }
 
 struct page *alloc_pages_exact(struct pcp *pcp, gfp_t gfp, size_t n,

@@ -29,6 +29,7 @@ struct alloc_context {
 	enum migratetype migratetype;
 	int wanted;			/* node */
 	size_t n;			/* pages that are wanted */
+	size_t keep;			/* of each block; the rest goes back */
 	bool reclaims;			/* where more has become resident */
 	bool pressed;			/* no node has room to spare */
 };

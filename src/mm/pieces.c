@@ -22,14 +22,6 @@ static size_t free_pages_at(const struct zone *zone, size_t pfn, size_t want)
 	return n;
 }
 
-/* n pages were taken, and the rest of their blocks went back at once: that was
- * not needed, whatever `low_free_dirty` has become meanwhile. */
-static void note_taken(struct zone *zone, size_t n, size_t low_free_dirty)
-{
-	zone->low_free_dirty = min(low_free_dirty, zone->nr_free_dirty);
-	zone_note_alloc(zone, n);
-}
-
 static bool take_pages_at(struct zone *zone, uint32_t pfn, size_t want)
 {
 	size_t low = zone->low_free_dirty, n = 0;
@@ -40,7 +32,7 @@ static bool take_pages_at(struct zone *zone, uint32_t pfn, size_t want)
 		n += 1UL << buddy_take(zone, pfn + (uint32_t)n);
 	if (n > want)
 		zone_free_contig(zone, pfn + (uint32_t)want, n - want);
-	note_taken(zone, want, low);
+	zone_note_taken(zone, want, low);
 	return true;
 }
 
@@ -147,7 +139,7 @@ static void take_pages_in(struct zone *zone, uint32_t block, uint32_t pfn,
 		zone_free_contig(zone, block, pfn - block);
 	if (end > pfn + n)
 		zone_free_contig(zone, pfn + (uint32_t)n, end - pfn - n);
-	note_taken(zone, n, low);
+	zone_note_taken(zone, n, low);
 }
 
 /* n pages with room, of which most is in memory; 0: there are none. Blocks with

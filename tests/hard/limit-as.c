@@ -7,6 +7,20 @@
 /* The bare program with its libraries; stacks of threads come on top. */
 #define PROGRAM_SIZE	(8 * MIB)
 
+/* Where there is room for a block there is some for one that is aligned. */
+static void align_what_fits(size_t size)
+{
+	char *p = malloc(size);
+
+	if (!p)
+		return;
+	free(p);
+	CHECK(p = memalign(8 * KIB, size - 8 * KIB));
+	CHECK_EQ((uintptr_t)p % (8 * KIB), 0);
+	p[0] = p[size - 8 * KIB - 1] = 1;
+	free(p);
+}
+
 static void run_limited(size_t limit)
 {
 	char *p = malloc(hide(1UL));
@@ -30,6 +44,9 @@ static void run_limited(size_t limit)
 		exhaust_then_realloc();
 		return;
 	}
+	align_what_fits(20 * MIB);
+	align_what_fits(33 * MIB);
+	align_what_fits(40 * MIB);
 	exhaust_all(limit - PROGRAM_SIZE);
 }
 

@@ -37,6 +37,7 @@ static void test_exact_runs_waste_nothing(void **state)
 
 		assert_non_null(page);
 		assert_int_equal(world_used(), n);
+		assert_int_equal(zone->peak_used, n);
 		assert_true(is_as_promised(page, n));
 		memset(page_address(page), 0x55, PAGE_SIZE);
 		memset((char *)page_address(page + n) - PAGE_SIZE, 0x66,
