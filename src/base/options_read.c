@@ -4,7 +4,7 @@
  * 1. The environment is walked here, not asked for by getenv: programs
  *    (bash) have a getenv of their own, which may allocate. For the same
  *    reason files are read with syscall(2).
- * 2. A source that is too long is reported and ignored as a whole.
+ * 2. A file that is too long is reported and ignored as a whole.
  */
 #include "base/options.h"
 

@@ -202,20 +202,25 @@ static void *huge_grown(struct page *page, size_t old_n, size_t n)
 	return page_address(page);
 }
 
-/* Another place for the block, with its page tables moved there. */
+/* Another place for the block, with its page tables moved there: in its own
+ * zone, for memory and policy move with them. */
 static void *huge_move(struct page *page, size_t n)
 {
+	struct zone *zone = page_zone(page);
 	size_t old_n = run_nr_pages(page);
-	enum migrate done;
+	enum migrate done = MIGRATE_REFUSED;
 	struct page *to;
 
 	if (old_n < MOVE_MIN_PAGES || os.page_size != PAGE_SIZE ||
 	    migrate_is_refused())
 		return NULL;
-	to = huge_alloc_pages(old_n, n, PAGE_SIZE, -1);
+	to = huge_alloc_pages(old_n, n, PAGE_SIZE,
+			      topology.max_nodes > 1 ? zone->node : -1);
 	if (!to)
 		return NULL;
-	done = migrate_pages(page_to_pfn(page), page_to_pfn(to), old_n);
+	if (page_zone(to) == zone)
+		done = migrate_pages(page_to_pfn(page), page_to_pfn(to),
+				     old_n);
 	if (done != MIGRATE_DONE) {
 		if (done != MIGRATE_LOST)
 			free_pages_exact(NULL, to, n);

@@ -71,24 +71,35 @@ static bool section_open_placed(struct zone *zone, uint32_t index)
 	return true;
 }
 
-/* Commits [pfn, pfn + n), of which `more` are not yet the zone's. */
-static bool pages_commit(const struct zone *zone, size_t pfn, size_t n,
-			 size_t more)
+/* Pages online. Under the hotplug lock, without which no zone has more. */
+static size_t zones_managed(void)
 {
-	size_t mapped = vm.mapped_end;
+	const struct zone *zone;
+	size_t n = 0;
+
+	for_each_zone(zone)
+		n += zone->managed;
+	return n;
+}
+
+/* Commits [pfn, pfn + n), of which `more` are not yet a zone's. */
+static bool pages_commit(size_t pfn, size_t n, size_t more)
+{
+	size_t mapped = vm.mapped_end, meta_size;
+	bool done;
 
 	if (align_up(pfn, PAGEBLOCK_PAGES) + PAGEBLOCK_PAGES <= pfn + n)
 		hugepages_decide();
-	if (!memmap_commit_pages(pfn, n))
-		return false;
-	/* What was mapped just now was not told. */
+	done = memmap_commit_pages(pfn, n);
+	/* What was mapped just now was not told, committed or not. */
 	if (unlikely(mapped < vm.mapped_end))
 		hugepages_advise(mapped, vm.mapped_end - mapped);
 	/* Pages without descriptors for their slabs would be of no use; for
-	 * pages that are refused, descriptors. */
-	return meta_reserve(META_SLACK +
-			    ((zone->managed + more) << PAGE_SHIFT) /
-			    META_PER_MEMORY);
+	 * pages that are refused, descriptors. Huge blocks need none: there
+	 * may be more of them than descriptors. */
+	meta_size = META_SLACK + ((zones_managed() + more) << PAGE_SHIFT) /
+				 META_PER_MEMORY;
+	return done && meta_reserve(min(meta_size, meta.size));
 }
 
 /* They are the zone's from now on; nobody has them yet. */
@@ -106,7 +117,7 @@ static bool section_grow(struct zone *zone, uint32_t index, size_t n,
 {
 	uint32_t start = (index << SECTION_ORDER) + section_at(index)->online;
 
-	if (!pages_commit(zone, start, n, n))
+	if (!pages_commit(start, n, n))
 		return false;
 	lock_acquire(&zone->lock);
 	section_account(zone, index, n);
@@ -366,6 +377,7 @@ static bool contig_commit(struct zone *zone, uint32_t first, uint32_t count,
 			  size_t n)
 {
 	uint32_t opened = max(first, nr_online_sections);
+	bool done = true;
 	size_t online = 0;
 
 	n = align_up(n, PAGEBLOCK_PAGES);
@@ -374,14 +386,13 @@ static bool contig_commit(struct zone *zone, uint32_t first, uint32_t count,
 		online += min((size_t)section_at(i)->online,
 			      n - ((size_t)(i - first) << SECTION_ORDER));
 	if (online < n &&
-	    !pages_commit(zone, (size_t)first << SECTION_ORDER, n, n - online))
+	    !pages_commit((size_t)first << SECTION_ORDER, n, n - online))
 		return false;
-	while (nr_online_sections < first + count)
-		if (!section_open(zone, nr_online_sections))
-			return false;
-	if (opened < first + count)
-		sections_place(zone, opened, first + count - opened);
-	return true;
+	while (done && nr_online_sections < first + count)
+		done = section_open(zone, nr_online_sections);
+	if (opened < nr_online_sections)
+		sections_place(zone, opened, nr_online_sections - opened);
+	return done;
 }
 
 /* The n pages are the caller's; the rest of the last section is free. */

@@ -56,9 +56,13 @@ static bool touch_is_cheap(void)
 
 static void learn_fault_ns(void)
 {
-	if (unlikely(!__atomic_load_n(&fault_ns, __ATOMIC_RELAXED)))
-		__atomic_store_n(&fault_ns, max(os_fault_ns(), (uint64_t)1),
-				 __ATOMIC_RELAXED);
+	uint64_t ns;
+
+	if (likely(__atomic_load_n(&fault_ns, __ATOMIC_RELAXED)))
+		return;
+	ns = os_fault_ns();
+	/* Not to be told: not cheap. */
+	__atomic_store_n(&fault_ns, ns ? ns : UINT64_MAX, __ATOMIC_RELAXED);
 }
 
 bool hugepages_suit_slabs(void)

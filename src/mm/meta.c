@@ -62,7 +62,7 @@ bool meta_reserve(size_t size)
 	bool ok;
 
 	lock_acquire(&meta.lock);
-	ok = meta_commit(max(size, meta.used + META_AHEAD));
+	ok = meta_commit(max(size, min(meta.used + META_AHEAD, meta.size)));
 	lock_release(&meta.lock);
 	return ok;
 }

@@ -104,7 +104,7 @@ static bool is_one_mapping(uint32_t pfn, size_t n)
 }
 
 /* How many of the n pages are one mapping, in steps of so many; 0: a part of a
- * pageblock, which is copied in less time than its end is found. */
+ * pageblock, of which the end is not looked for. */
 static size_t one_mapping(uint32_t pfn, size_t n, size_t step)
 {
 	size_t good = 0, bad = n;
@@ -128,8 +128,6 @@ static enum migrate move_mapping(uint32_t from, uint32_t to, size_t n)
 {
 	struct zone *zone = pfn_to_section(to)->zone;
 
-	if (!n)
-		return MIGRATE_REFUSED;
 	if (!os_move(pfn_to_address(from), pfn_to_address(to),
 		     n << PAGE_SHIFT))
 		return mend_hole(to, n);
@@ -139,6 +137,16 @@ static enum migrate move_mapping(uint32_t from, uint32_t to, size_t n)
 		hugepages_ask(to, n);
 	__atomic_fetch_add(&zone->nr_migrated, n, __ATOMIC_RELAXED);
 	return MIGRATE_DONE;
+}
+
+/* The same of pages that lie in several mappings. */
+static void copy_pages(uint32_t from, uint32_t to, size_t n)
+{
+	void *source = pfn_to_address(from);
+
+	memcpy(pfn_to_address(to), source, n << PAGE_SHIFT);
+	if (!pages_purge(from, n))
+		memset(source, 0, n << PAGE_SHIFT);
 }
 
 /* A part was refused: the others go back. */
@@ -154,10 +162,15 @@ enum migrate migrate_pages(uint32_t from, uint32_t to, size_t n)
 	size_t at = 0;
 
 	while (at < n) {
-		size_t some = one_mapping(from + (uint32_t)at, n - at, 1);
+		uint32_t next = from + (uint32_t)at;
+		size_t some = one_mapping(next, n - at, 1);
 
-		done = move_mapping(from + (uint32_t)at, to + (uint32_t)at,
-				    some);
+		if (likely(some)) {
+			done = move_mapping(next, to + (uint32_t)at, some);
+		} else {
+			some = min(n - at, PAGEBLOCK_PAGES);
+			copy_pages(next, to + (uint32_t)at, some);
+		}
 		if (done != MIGRATE_DONE)
 			break;
 		at += some;

@@ -1,6 +1,6 @@
 /*
  * migrate - memory moves from pages to others, by page tables: nothing is
- * copied.
+ * copied, but for pageblocks that lie in several mappings.
  *
  * 1. What moves is that of pages with an owner, or of free dirty pageblocks.
  *    The place that it leaves reads as zero and is not resident.

@@ -449,7 +449,10 @@ size_t run_purge_cached(struct page *page)
 	/* Pairs with the acquire in run_claim and run_wait. */
 	__atomic_fetch_and(&page->word, ~(purged ? busy | dirty : busy),
 			   __ATOMIC_RELEASE);
-	return purged ? n : 0;
+	if (!purged)
+		return 0;
+	zone_note_purged(pfn_to_section(page_to_pfn(page))->zone, n);
+	return n;
 }
 
 void page_alloc_validate(void)

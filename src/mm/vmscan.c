@@ -367,6 +367,18 @@ static bool zone_is_at_limit(struct zone *zone)
 	return at_limit;
 }
 
+/* Of all zones, the one that has grown first; pages purged. */
+static size_t zones_purge(struct zone *first, size_t target)
+{
+	size_t purged = zone_purge(first, target, 0);
+	struct zone *zone;
+
+	for_each_zone(zone)
+		if (zone != first && purged < target)
+			purged += zone_purge(zone, target - purged, 0);
+	return purged;
+}
+
 static void reclaim_near_limit(struct zone *zone)
 {
 	struct limit limit;
@@ -378,7 +390,7 @@ static void reclaim_near_limit(struct zone *zone)
 	__atomic_store_n(&reclaim_pressed, left < margin, __ATOMIC_RELAXED);
 	if (left < margin) {
 		shrink_caches(RECLAIM_ALL);
-		left += zone_purge(zone, margin - left + margin / 4, 0);
+		left += zones_purge(zone, margin - left + margin / 4);
 	}
 	zone_set_limit(zone, left > margin ? left - margin : 0, margin / 4);
 }
@@ -407,17 +419,32 @@ void reclaim_caches(void)
 	shrink_caches(RECLAIM_CACHES);
 }
 
+static size_t count_purged(void)
+{
+	struct zone *zone;
+	size_t n = 0;
+
+	for_each_zone(zone) {
+		lock_acquire(&zone->lock);
+		n += zone->nr_purged;
+		lock_release(&zone->lock);
+	}
+	return n;
+}
+
 size_t reclaim_all(void)
 {
 	struct zone *zone;
-	size_t purged = 0;
+	size_t before;
 
 	lock_acquire(&reclaim_lock);
+	before = count_purged();
 	shrink_caches(RECLAIM_ALL);
 	for_each_zone(zone)
-		purged += zone_purge(zone, SIZE_MAX, 0);
+		zone_purge(zone, SIZE_MAX, 0);
+	before = count_purged() - before;
 	lock_release(&reclaim_lock);
-	return purged;
+	return before;
 }
 
 bool reclaim_fork(lock_fork_fn *lock_fork)

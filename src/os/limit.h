@@ -24,7 +24,8 @@ struct limit {
 
 void limit_read(struct limit *limit);
 
-/* What the paths of files in /proc and /sys begin with; for tests. */
+/* What the paths of a cgroup's files in /proc and /sys begin with; for tests.
+ * Not that of the machine's own. */
 extern char limit_root[64];
 
 #endif

@@ -276,11 +276,19 @@ bool os_purge(void *addr, size_t size)
 
 bool os_populate(void *addr, size_t size)
 {
+	int saved_errno = errno;
+	bool ok;
+
 	/* An old kernel need not be asked again. */
-	return !__atomic_load_n(&os.refused[OS_REFUSED_POPULATE],
-				__ATOMIC_RELAXED) &&
-	       os_advise(addr, size, MADV_POPULATE_WRITE,
-			 OS_REFUSED_POPULATE);
+	if (__atomic_load_n(&os.refused[OS_REFUSED_POPULATE],
+			    __ATOMIC_RELAXED))
+		return false;
+	ok = syscall(SYS_madvise, addr, size, MADV_POPULATE_WRITE) == 0;
+	/* Else there was no memory, and there may be the next time. */
+	if (!ok && errno != ENOMEM)
+		os_refuse(OS_REFUSED_POPULATE);
+	errno = saved_errno;
+	return ok;
 }
 
 void os_fault_in(void *addr, size_t size)

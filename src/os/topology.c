@@ -80,10 +80,9 @@ static bool mask_read(const char *path, struct id_mask *mask)
 	       mask_parse(text, mask);
 }
 
-/* What the cpuset allows, and has memory. */
+/* What the cpuset allows. False: the kernel does not say. */
 static bool mems_read(struct id_mask *mems)
 {
-	struct id_mask with_memory;
 	int saved_errno = errno;
 
 	*mems = (struct id_mask){ { 0 } };
@@ -93,15 +92,18 @@ static bool mems_read(struct id_mask *mems)
 		errno = saved_errno;
 		return false;
 	}
+	return true;
+}
+
+/* Of these, those that have memory. False: that is unknown. */
+static bool mems_keep_with_memory(struct id_mask *mems)
+{
+	struct id_mask with_memory;
+
 	if (mask_count(mems) == 1)
 		return true;
-	if (!mask_read(SYS_NODE "has_memory", &with_memory)) {
-		topology.nodes_unknown = true;
-		errno = ENOENT;
-		os_refuse(OS_REFUSED_NODES);
-		errno = saved_errno;
-		return true;
-	}
+	if (!mask_read(SYS_NODE "has_memory", &with_memory))
+		return false;
 	for (size_t i = 0; i < array_size(mems->bit); i++)
 		mems->bit[i] &= with_memory.bit[i];
 	return true;
@@ -234,6 +236,7 @@ static void nodes_update(const struct id_mask *mems)
 void topology_init(void)
 {
 	struct id_mask mems, possible;
+	int saved_errno = errno;
 
 	topology = (struct topology){
 		.nr_nodes = 1,
@@ -241,8 +244,15 @@ void topology_init(void)
 		.allowed = 1,
 		.node = topology_nodes,
 	};
-	if (options.numa == NUMA_OFF || !mems_read(&mems) ||
-	    mask_count(&mems) <= 1)
+	if (options.numa == NUMA_OFF || !mems_read(&mems))
+		return;
+	if (!mems_keep_with_memory(&mems)) {
+		topology.nodes_unknown = true;
+		errno = ENOENT;
+		os_refuse(OS_REFUSED_NODES);
+		errno = saved_errno;
+	}
+	if (mask_count(&mems) <= 1)
 		return;
 	if (has_policy()) {
 		topology.policy_is_users = true;
@@ -264,7 +274,10 @@ bool topology_follow(void)
 	struct id_mask mems;
 
 	topology.policy_is_users |= changed;
-	if (!mems_read(&mems) || !mask_count(&mems))
+	/* What cannot be read now (no descriptor is left, or the process has
+	 * changed its root) is as it was. */
+	if (!mems_read(&mems) || !mems_keep_with_memory(&mems) ||
+	    !mask_count(&mems))
 		return changed;
 	if (mask_equal(&mems, &seen.mems))
 		return changed;

@@ -124,12 +124,4 @@ static inline unsigned int class_group(unsigned int class)
 	return class_is_paired(class) ? 8 : 1;
 }
 
-/* The largest power of two that all objects of the class are aligned to. */
-static inline size_t class_align(unsigned int class)
-{
-	size_t size = size_classes[class].size;
-
-	return class_is_small(class) ? size & -size : PAGE_SIZE;
-}
-
 #endif

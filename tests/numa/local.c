@@ -4,6 +4,9 @@
  *	nodes    a thread on each node with CPUs, one after the other, then all
  *		 at once: small objects, runs and huge blocks
  *	migrate  a thread that is moved to another node
+ *	grow     blocks that a thread on another node has grown, and freed: what
+ *		 it gets then is of its own node
+ *	chroot   without the files of /sys, once they were read: as before
  */
 #include "local.h"
 
@@ -123,6 +126,116 @@ static void *migrate_all(void *arg)
 	return NULL;
 }
 
+enum { GROWN = 20 * MIB, NR_GROWN = 6 };
+
+struct grower {
+	int id;
+	char *block[NR_GROWN];
+};
+
+static void *allocate_here(void *arg)
+{
+	struct grower *grower = arg;
+	int i;
+
+	numa_run_on(grower->id);
+	for (i = 0; i < NR_GROWN; i++) {
+		CHECK(grower->block[i] = (char *)malloc(GROWN));
+		touch(grower->block[i], GROWN);
+	}
+	return NULL;
+}
+
+/* They lie beside each other, so that all but one move. */
+static void *grow_here(void *arg)
+{
+	struct grower *grower = arg;
+	int i, moved = 0;
+	struct blocks blocks;
+	struct pages pages;
+
+	numa_run_on(grower->id);
+	blocks_init(&blocks, 100);
+	pages_init(&pages);
+	for (i = 0; i < NR_GROWN; i++) {
+		char *before = grower->block[i];
+
+		CHECK(grower->block[i] = (char *)realloc(before, 2 * GROWN));
+		moved += grower->block[i] != before;
+		touch(grower->block[i], 2 * GROWN);
+	}
+	CHECK(moved);
+	for (i = 0; i < NR_GROWN; i++)
+		free(grower->block[i]);
+	malloc_trim(0);
+	blocks_fill(&blocks, &pages, 2 * NR_GROWN * GROWN, 2 * GROWN,
+		    2 * GROWN);
+	pages_locate(&pages);
+	CHECK_SHARE(&pages, numa_nearest(grower->id), 99,
+		    "node %d, after blocks of another", grower->id);
+	blocks_free(&blocks);
+	blocks_release(&blocks);
+	pages_release(&pages);
+	return NULL;
+}
+
+static void grow(int from, int to)
+{
+	struct grower grower = { .id = from };
+
+	numa_in_thread(allocate_here, &grower);
+	grower.id = to;
+	numa_in_thread(grow_here, &grower);
+}
+
+static void grow_all(void)
+{
+	int k;
+
+	for (k = 0; k < numa.nr_cpu && k < 4; k++)
+		grow(numa_cpu_node(k), numa_cpu_node((k + 1) % numa.nr_cpu));
+}
+
+static void change_root(void)
+{
+	char empty[] = "/tmp/zbmalloc-XXXXXX";
+
+	CHECK(mkdtemp(empty));
+	CHECK_EQ(chroot(empty), 0);
+}
+
+/* Looks at the nodes are due, and find nothing to read; new sections of each
+ * node are placed there all the same. */
+static void check_without_files(void)
+{
+	void *(*malloc_node)(size_t size, int nid);
+	struct blocks blocks;
+	struct pages pages;
+	int i, id;
+
+	free(malloc(GROWN));
+	*(void **)&malloc_node = dlsym(RTLD_DEFAULT, "zbm_malloc_node");
+	CHECK(malloc_node);
+	change_root();
+	for (i = 0; i < 8; i++) {
+		usleep(200000);
+		every_class_once();
+	}
+	blocks_init(&blocks, 100);
+	pages_init(&pages);
+	for_each_memory_node(id) {
+		pages_drop(&pages);
+		for (i = 0; i < 5; i++)
+			blocks_keep(&blocks, &pages, malloc_node(GROWN, id),
+				    GROWN);
+		pages_locate(&pages);
+		CHECK_SHARE(&pages, id, 99, "without /sys, node %d", id);
+	}
+	blocks_free(&blocks);
+	blocks_release(&blocks);
+	pages_release(&pages);
+}
+
 int main(int argc, char **argv)
 {
 	hard_start(TIMEOUT);
@@ -130,6 +243,15 @@ int main(int argc, char **argv)
 	if (argc > 1 && !strcmp(argv[1], "migrate")) {
 		numa_need_nodes(2);
 		numa_in_thread(migrate_all, NULL);
+		return 0;
+	}
+	if (argc > 1 && !strcmp(argv[1], "grow")) {
+		numa_need_nodes(2);
+		grow_all();
+		return 0;
+	}
+	if (argc > 1 && !strcmp(argv[1], "chroot")) {
+		check_without_files();
 		return 0;
 	}
 	one_after_the_other();

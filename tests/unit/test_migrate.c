@@ -280,6 +280,28 @@ static void test_a_refusal_is_survived(void **state)
 	assert_true(child_succeeds(migrates_without_mappings));
 }
 
+/* A page that the program has excluded from forks is a mapping of its own: with
+ * what lies beside it in its pageblock it is copied, and the rest moves. */
+static void test_what_lies_in_several_mappings_is_copied(void **state)
+{
+	size_t n = BLOCKS(8), odd[] = { 3, BLOCKS(3) + 7, BLOCKS(6) };
+	uint32_t from = take(n), to = take(n);
+	uint64_t migrated = zone->nr_migrated;
+
+	(void)state;
+	number_pages(from, n, 1000);
+	for (size_t i = 0; i < array_size(odd); i++)
+		assert_int_equal(madvise(pfn_to_address(from + odd[i]),
+					 PAGE_SIZE, MADV_DONTFORK), 0);
+	assert_int_equal(migrate_pages(from, to, n), MIGRATE_DONE);
+	assert_true(are_numbered(to, n, 1000));
+	assert_int_equal(world_resident(from, n), 0);
+	assert_in_range(zone->nr_migrated - migrated, BLOCKS(1), n - 3);
+	free_clean_pages(pfn_to_page(from), n, 0);
+	give(to, n);
+	finish();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,6 +311,8 @@ int main(void)
 		cmocka_unit_test(test_several_blocks_fill_one_run),
 		cmocka_unit_test(test_what_the_run_has_stays),
 		cmocka_unit_test(test_pageblocks_that_are_dirty_in_part_stay),
+		cmocka_unit_test(
+			test_what_lies_in_several_mappings_is_copied),
 		cmocka_unit_test(test_nothing_moves_while_others_reclaim),
 		cmocka_unit_test(test_so_many_mappings_and_no_more),
 		cmocka_unit_test(test_remapped_pages_are_zero),

@@ -135,6 +135,20 @@ static void test_what_cannot_be_had_is_refused(void **state)
 	finish(state);
 }
 
+/* Of descriptors: slabs cannot be had then, blocks of pages can. */
+static void test_pages_need_no_metadata(void **state)
+{
+	struct page *page;
+	size_t n = 2 * SECTION_PAGES + 5;
+
+	while (meta_alloc(META_MAX_SIZE))
+		;
+	page = alloc_pages_exact(&pcp, GFP_USER, n, PAGE_SIZE);
+	assert_non_null(page);
+	free_pages_exact(&pcp, page, n);
+	finish(state);
+}
+
 static void test_the_window_can_be_used_up_and_comes_back(void **state)
 {
 	static struct page *page[WINDOW / PAGEBLOCK_SIZE];
@@ -249,6 +263,8 @@ int main(void)
 		cmocka_unit_test(test_clear_pages_clears_much_memory),
 		cmocka_unit_test(
 			test_freed_pages_are_dirty_and_purged_ones_are_clean),
+		/* The last: metadata do not come back. */
+		cmocka_unit_test(test_pages_need_no_metadata),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

@@ -122,6 +122,14 @@ static void test_the_magic_tells_multiples(void **state)
 	}
 }
 
+/* The largest power of two that all objects of the class are aligned to. */
+static size_t class_align(unsigned int class)
+{
+	size_t size = size_classes[class].size;
+
+	return class_is_small(class) ? size & -size : PAGE_SIZE;
+}
+
 static void test_the_alignment_of_a_class_is_that_of_its_objects(void **state)
 {
 	(void)state;

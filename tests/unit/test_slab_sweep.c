@@ -25,12 +25,15 @@ static size_t resident(const struct slab *slab)
 
 static size_t sweep(struct slab *slab)
 {
+	struct zone *zone = pfn_to_section(slab->pfn)->zone;
+	uint64_t before = zone->nr_purged;
 	size_t purged;
 
 	slab->isolated = true;
 	purged = slab_sweep(slab);
 	slab->isolated = false;
 	slab_validate(slab);
+	assert_int_equal(zone->nr_purged - before, purged);
 	assert_int_equal(asleep(slab), slab->nr_asleep);
 	return purged;
 }
