@@ -15,12 +15,12 @@
 /* Less than that is written as fast as it is copied. */
 #define GROW_MIN_PAGES	16
 
-/* The first of n > 1 pages that begin with a free block of the largest power of two
- * below n, or of half of that; 0: there are none. */
+/* The first of n > 1 pages that begin with a free block of the largest power of
+ * two below n, or of half of that; 0: there are none. */
 uint32_t zone_alloc_pieced(struct zone *zone, size_t n);
 
-/* The first of n > 1 pages of which the zone grows by what is not free where one of
- * its sections ends; 0: there is no room. */
+/* The first of n > 1 pages of which the zone grows by what is not free where one
+ * of its sections ends; 0: there is no room. */
 uint32_t zone_grow_pieced(struct zone *zone, size_t n);
 
 /* Lets [page, page + old_n) have new_n > old_n pages by taking the free ones

@@ -2,32 +2,31 @@
  * probe - looking at addresses that may not be there.
  *
  * 1. To learn whether a word can be read, the kernel is asked to read it:
- *    rt_sigprocmask copies the new mask first, and only then finds that
- *    what it should do with it is invalid. Sandboxes allow this call where
- *    they forbid process_vm_readv or /proc.
+ *    futex(2) compares it with a number, and if they are the same waits for
+ *    no time. Sandboxes allow this call where they forbid process_vm_readv or
+ *    /proc, and tracing tools know it.
  * 2. No function here is a cancellation point, as free must not be one.
  */
+#include <linux/futex.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "os/maps.h"
 #include "os/probe.h"
 
-#define SIGSET_SIZE	8	/* bytes, the kernel's */
-#define INVALID_HOW	(-1)
-
-static_assert(sizeof(uintptr_t) == SIGSET_SIZE, "a mask is a word");
+#define RARE_VALUE	0x9e3779b1u
 
 bool probe_readable(uintptr_t addr)
 {
+	static const struct timespec no_time;
 	int saved = errno;
-	bool readable = syscall(SYS_rt_sigprocmask, INVALID_HOW,
-				align_down(addr, SIGSET_SIZE), NULL,
-				SIGSET_SIZE) == 0 || errno != EFAULT;
+	bool readable = syscall(SYS_futex, align_down(addr, sizeof(uintptr_t)),
+				FUTEX_WAIT_PRIVATE, RARE_VALUE, &no_time,
+				NULL, 0) == 0 || errno != EFAULT;
 
 	errno = saved;
-	/* A mask at address 0 is no mask: the kernel does not read it. */
-	return readable && addr >= SIGSET_SIZE;
+	return readable;
 }
 
 bool probe_read(uintptr_t addr, uintptr_t *word)
