@@ -5,7 +5,8 @@
  *	touch/SIZE	of each block each page is written
  *
  * 1. The sizes are 8 bytes, steps of 16 to 128, and from there four per
- *    doubling: what allocators commonly have as classes, or close to it.
+ *    doubling, but eight from 1 to 8 KiB: those of zbmalloc's classes, and of
+ *    what others commonly have, or close to it.
  * 2. As in batch/fifo, 64 blocks are there at once, but of large sizes only
  *    as many as come to 4 MiB, and at least 4.
  * 3. With more than one thread only the powers of two have rows.
@@ -71,6 +72,8 @@ static int64_t next_size(int64_t size)
 		return size + 16;
 	while (power * 2 <= size)
 		power *= 2;
+	if (power >= 1024 && power < 8192)
+		return size + power / 8;
 	return size + power / 4;
 }
 
