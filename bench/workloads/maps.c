@@ -19,7 +19,8 @@
 #define NR_STEPS	220
 #define UNIT		MIB
 #define UNIT_BITS	6	/* blocks are below 2^UNIT_BITS units */
-#define PAGE		4096	/* bytes between two looks for zero */
+#define PAGE		4096	/* bytes from one line that must be zero to the
+				   next: block_fill leaves something in each */
 
 struct block {
 	char *memory;
@@ -31,8 +32,10 @@ static void check_zero(const char *memory, size_t size)
 {
 	uint64_t sum = 0;
 
-	for (size_t at = 0; at + sizeof(sum) <= size; at += PAGE)
-		sum |= word_get(memory + at);
+	for (size_t at = 0; at + CACHE_LINE <= size; at += PAGE) {
+		for (size_t i = 0; i < CACHE_LINE; i += sizeof(sum))
+			sum |= word_get(memory + at + i);
+	}
 	if (sum)
 		block_corrupt(memory, size);
 }
