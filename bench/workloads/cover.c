@@ -9,6 +9,8 @@
 #include "cover.h"
 #include "workload.h"
 
+#define LOW_INPUTS	6	/* of a point's number within a word */
+
 static uint64_t nr_made;
 
 uint64_t cover_nr_made(void)
@@ -101,13 +103,37 @@ uint64_t cover_nr_literals(const struct cover *cover)
 	return sum;
 }
 
-bool cover_has_point(const struct cover *cover, uint64_t point)
+/* Where among 64 points is the cube true, as far as the low inputs say? */
+static uint64_t low_values(uint64_t parts)
 {
-	for (size_t i = 0; i < cover->nr; i++) {
-		if (cube_covers(cover->cubes[i]->parts, point))
-			return true;
+	static const uint64_t ones[LOW_INPUTS] = {
+		0xaaaaaaaaaaaaaaaa, 0xcccccccccccccccc, 0xf0f0f0f0f0f0f0f0,
+		0xff00ff00ff00ff00, 0xffff0000ffff0000, 0xffffffff00000000,
+	};
+	uint64_t values = UINT64_MAX;
+
+	for (unsigned int i = 0; i < LOW_INPUTS; i++) {
+		if (!(parts & literal(i, 0)))
+			values &= ones[i];
+		if (!(parts & literal(i, 1)))
+			values &= ~ones[i];
 	}
-	return false;
+	return values;
+}
+
+uint64_t cover_values(const struct cover *cover, uint64_t n)
+{
+	uint64_t point = 0, values = 0;
+
+	for (unsigned int i = LOW_INPUTS; i < NR_INPUTS; i++)
+		point |= literal(i, n >> (i - LOW_INPUTS) & 1);
+	for (size_t i = 0; i < cover->nr; i++) {
+		uint64_t parts = cover->cubes[i]->parts;
+
+		if (cube_covers(parts, point))
+			values |= low_values(parts);
+	}
+	return values;
 }
 
 struct cover *cover_cofactor(const struct cover *cover, uint64_t cube,

@@ -64,7 +64,9 @@ void cover_remove(struct cover *cover, size_t i);
 void cover_sort(struct cover *cover);	/* cubes with many literals first */
 
 uint64_t cover_nr_literals(const struct cover *cover);
-bool cover_has_point(const struct cover *cover, uint64_t point);
+/* A bit each for points 64 * n and the 63 behind it: is the cover true? Input i
+ * of a point is bit i of its number. */
+uint64_t cover_values(const struct cover *cover, uint64_t n);
 
 /* What is left of the cover where `cube` is true; `without` is left out. */
 struct cover *cover_cofactor(const struct cover *cover, uint64_t cube,
