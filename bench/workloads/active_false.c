@@ -14,7 +14,7 @@
 #include "false_sharing.h"
 #include "workload.h"
 
-#define NR_TURNS	8000000	/* of each thread */
+#define NR_TURNS	20000000	/* of each thread */
 
 static void work(struct worker *worker)
 {
@@ -42,7 +42,7 @@ const struct workload workload_active_false = {
 	.name = "active-false",
 	.origin = "threads write to small objects of their own: false sharing "
 		  "made by malloc; Berger et al. 2000",
-	.seconds = 1.8,
+	.seconds = 3.1,
 	.threaded = true,
 	.run = active_false_run,
 };

@@ -19,7 +19,7 @@
 
 #define BATCH		100	/* objects */
 #define QUEUE_LIMIT	64	/* batches */
-#define NR_BATCHES	320000	/* by each producer */
+#define NR_BATCHES	1600000	/* by each producer */
 #define MIN_SIZE	16	/* bytes */
 #define SIZE_BITS	9	/* sizes are MIN_SIZE and up to 2^SIZE_BITS */
 
@@ -148,7 +148,7 @@ const struct workload workload_asymmetric = {
 	.name = "asymmetric",
 	.origin = "threads that only allocate, threads that only free; "
 		  "Lever & Boreham 2000",
-	.seconds = 1.5,
+	.seconds = 6,
 	.threaded = true,
 	.run = asymmetric_run,
 };

@@ -20,7 +20,7 @@
 #include "num.h"
 #include "workload.h"
 
-#define NR_NUMBERS	60	/* to factor */
+#define NR_NUMBERS	280	/* to factor */
 #define PRIME_BITS	35
 #define BASE_SIZE	96	/* primes, the first of which is 2 */
 #define NR_RELATIONS	(BASE_SIZE + 31)	/* 30 chances to split N */

@@ -20,8 +20,8 @@
 #define NIGHT		(2 * MIB)	/* live bytes at least load */
 #define NOON		(96 * MIB)	/* live bytes at highest load */
 #define HOURS		24
-#define HOUR_BYTES	(100 * MIB)	/* allocated in each hour */
-#define LEAK_EVERY	400
+#define HOUR_BYTES	(240 * MIB)	/* allocated in each hour */
+#define LEAK_EVERY	960
 #define STAY_EVERY	16	/* blocks that go round the queue once more */
 #define SIZE_BITS	12	/* contents are below 2^SIZE_BITS bytes */
 
@@ -183,6 +183,6 @@ const struct workload workload_day = {
 	.name = "day",
 	.origin = "a server's load of a day over a slow leak of odd sizes; "
 		  "Barrett & Zorn 1993",
-	.seconds = 1.9,
+	.seconds = 2.1,
 	.run = day_run,
 };

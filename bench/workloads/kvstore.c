@@ -22,7 +22,7 @@
 
 #define LIMIT		(96 * MIB)
 #define KEY_BITS	20	/* ranks are below 2^KEY_BITS */
-#define NR_REQUESTS	2500000
+#define NR_REQUESTS	6500000
 #define FIRST_TABLE	16	/* slots */
 #define MAX_KEY		48	/* bytes with the end */
 #define MAX_APPEND	100	/* bytes */
@@ -287,6 +287,6 @@ const struct workload workload_kvstore = {
 	.name = "kvstore",
 	.origin = "cache of keys and values of mixed sizes, evicts above 96 "
 		  "MiB; memcached, Redis, YCSB",
-	.seconds = 1.6,
+	.seconds = 2,
 	.run = kvstore_run,
 };

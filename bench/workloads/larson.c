@@ -21,7 +21,7 @@
 #define MIN_SIZE	8	/* bytes */
 #define MAX_SIZE	1000
 #define ROUND		20000	/* replacements by a thread */
-#define GENERATIONS	800	/* threads of a chain, one after the other */
+#define GENERATIONS	2500	/* threads of a chain, one after the other */
 
 struct slot {
 	void *block;
@@ -142,7 +142,7 @@ const struct workload workload_larson = {
 	.name = "larson",
 	.origin = "server whose threads hand their objects to successors; "
 		  "Larson & Krishnan 1998",
-	.seconds = 2,
+	.seconds = 2.2,
 	.threaded = true,
 	.run = larson_run,
 };

@@ -16,7 +16,7 @@
  */
 #include "workload.h"
 
-#define NR_STEPS	220
+#define NR_STEPS	1450
 #define UNIT		MIB
 #define UNIT_BITS	6	/* blocks are below 2^UNIT_BITS units */
 #define PAGE		4096	/* bytes from one line that must be zero to the
@@ -106,6 +106,6 @@ const struct workload workload_maps = {
 	.name = "maps",
 	.origin = "blocks of 1 to 64 MiB in turn, written and read; programs "
 		  "that work on whole arrays",
-	.seconds = 1.7,
+	.seconds = 5.5,
 	.run = maps_run,
 };

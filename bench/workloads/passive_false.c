@@ -20,7 +20,7 @@
 
 #define NR_DEALT	4	/* objects dealt to a thread in a round */
 #define NR_TURNS	10000	/* of allocate, write and free in a round */
-#define NR_ROUNDS	600
+#define NR_ROUNDS	1900
 
 struct game {
 	pthread_barrier_t barrier;
@@ -95,7 +95,7 @@ const struct workload workload_passive_false = {
 	.name = "passive-false",
 	.origin = "threads free objects dealt from one line, then allocate: "
 		  "false sharing made by free; Berger et al. 2000",
-	.seconds = 2,
+	.seconds = 6,
 	.threaded = true,
 	.run = passive_false_run,
 };

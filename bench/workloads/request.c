@@ -18,7 +18,7 @@
 
 #include "workload.h"
 
-#define NR_REQUESTS	120000	/* of each thread */
+#define NR_REQUESTS	300000	/* of each thread */
 #define MIN_PIECES	30
 #define MAX_PIECES	200
 #define KEPT_EVERY	20
@@ -180,7 +180,7 @@ const struct workload workload_request = {
 	.name = "request",
 	.origin = "requests whose many small blocks all go at their end, some "
 		  "sessions stay; Berger et al. 2002",
-	.seconds = 1.9,
+	.seconds = 2,
 	.threaded = true,
 	.run = request_run,
 };

@@ -43,7 +43,8 @@ struct run {
 struct workload {
 	const char *name;
 	const char *origin;	/* what it does and whose idea it is; a line */
-	double seconds;		/* at scale 1, roughly: for a progress bar */
+	double seconds;		/* at scale 1, roughly, the mean of several
+				   allocators: for a progress bar */
 	bool threaded;
 	void (*run)(struct run *run);
 };
