@@ -146,6 +146,7 @@ static void run_workload(const struct arguments *arguments)
 	struct run run = {
 		.scale = arguments->scale,
 		.nr_threads = arguments->nr_threads,
+		.lingers = arguments->linger,
 	};
 	size_t rss_after = 0;
 	double seconds;
@@ -154,6 +155,8 @@ static void run_workload(const struct arguments *arguments)
 	seconds = seconds_now();
 	arguments->workload->run(&run);
 	seconds = seconds_now() - seconds;
+	if (run.rests)
+		run_rest();
 	if (arguments->linger) {
 		run_sample(&run);
 		linger();

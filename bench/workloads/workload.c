@@ -7,9 +7,12 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "workload.h"
+
+#define REST_NS		50000000L	/* 50 ms: five samples of bench/suite */
 
 static const char *workload_name = "zbm-workload";
 
@@ -61,6 +64,13 @@ void run_sample(struct run *run)
 
 	if (now > run->peak_rss_kib)
 		run->peak_rss_kib = now;
+}
+
+void run_rest(void)
+{
+	const struct timespec rest = { .tv_nsec = REST_NS };
+
+	nanosleep(&rest, NULL);
 }
 
 uint64_t run_scaled(const struct run *run, uint64_t n)

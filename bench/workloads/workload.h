@@ -8,7 +8,8 @@
  * 2. It calls malloc, calloc, realloc and free and nothing else of an
  *    allocator. What it writes it reads back; what differs ends the program
  *    with a message and status 1.
- * 3. It frees all that it allocated before it returns.
+ * 3. It frees all that it allocated before it returns; only day's leak stays,
+ *    unless the run lingers.
  * 4. Operations are whatever the head of its file calls so.
  */
 #ifndef ZBM_WORKLOAD_H
@@ -34,10 +35,12 @@ struct run {
 	/* asked for by the command line, then constant */
 	double scale;
 	unsigned int nr_threads;
+	bool lingers;
 	/* by the main thread */
 	uint64_t checksum;
 	uint64_t operations;
 	size_t peak_rss_kib;	/* highest of the samples */
+	bool rests;		/* what is resident at the end counts */
 };
 
 struct workload {
@@ -84,6 +87,10 @@ size_t resident_kib(void);
 
 /* The end of a phase, when memory may be at its highest: takes a sample. */
 void run_sample(struct run *run);
+
+/* Stays for a moment, so that whoever samples this process from outside sees
+ * what is resident now. Not within the time of the work. */
+void run_rest(void);
 
 /* n at scale 1; at least 1. */
 uint64_t run_scaled(const struct run *run, uint64_t n);
