@@ -33,7 +33,7 @@ workload()
 	gcc -g -O0 "$input/arrays.c" -o arrays
 	valgrind -q --error-exitcode=9 --leak-check=full ./arrays
 	valgrind -q --error-exitcode=9 ls /
-	valgrind -q --tool=none perl -e 'print 1'
+	valgrind -q --tool=none perl -e 'print 1' 2>&1
 }
 
 compare_runs
