@@ -321,7 +321,7 @@ static struct page *alloc_pages_anywhere(struct alloc_context *ac, gfp_t gfp,
 
 	/* Of what is there: it leaves alone what was never used. */
 	if (n >= PIECED_MIN)
-		page = rmqueue_run(ac, n, zone_alloc_pieced, false);
+		page = rmqueue_run(ac, n, zone_alloc_pieced_soon, false);
 	/* Not a block of the next order, of which the rest would be reserved
 	 * for what may never come. */
 	if (!page && n >= PIECED_MIN && !is_pow2(n) && vm_is_reserved_late() &&

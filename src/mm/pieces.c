@@ -4,6 +4,9 @@
 #include "mm/vmscan.h"
 #include "mm/zonelist.h"
 
+/* At free blocks of a list, while whole blocks are there as well. */
+#define LOOKS		16
+
 /* Room is for four times as much, or for the largest run that has a class. */
 #define ROOM_SHIFT	2
 #define ROOM_MAX	1024UL	/* pages */
@@ -36,30 +39,44 @@ static bool take_pages_at(struct zone *zone, uint32_t pfn, size_t want)
 	return true;
 }
 
-/* n pages behind each other, the first of them in a block of the order. */
-static uint32_t take_pieces(struct zone *zone, unsigned int order, size_t n)
+/* n pages behind each other, the first of them in a block of the order. Of each
+ * list at most so many blocks are looked at. */
+static uint32_t take_pieces(struct zone *zone, unsigned int order, size_t n,
+			    size_t looks)
 {
-	uint32_t pfn = 0;
+	for (int type = 0; type < NR_MIGRATETYPES; type++) {
+		uint32_t pfn = zone->free_area[order].list[type].first;
 
-	for (int type = 0; type < NR_MIGRATETYPES && !pfn; type++) {
-		pfn = zone->free_area[order].list[type].first;
-		while (pfn && !take_pages_at(zone, pfn, n))
+		for (size_t i = 0; pfn && i < looks; i++) {
+			if (take_pages_at(zone, pfn, n))
+				return pfn;
 			pfn = pfn_link(pfn)->next;
+		}
 	}
-	return pfn;
+	return 0;
 }
 
-uint32_t zone_alloc_pieced(struct zone *zone, size_t n)
+static uint32_t zone_take_pieces(struct zone *zone, size_t n, size_t looks)
 {
 	unsigned int half = log2_ceil(n) - 1;
 	uint32_t pfn;
 
 	lock_acquire(&zone->lock);
-	pfn = take_pieces(zone, half, n);
+	pfn = take_pieces(zone, half, n, looks);
 	if (!pfn && half)
-		pfn = take_pieces(zone, half - 1, n);
+		pfn = take_pieces(zone, half - 1, n, looks);
 	lock_release(&zone->lock);
 	return pfn;
+}
+
+uint32_t zone_alloc_pieced(struct zone *zone, size_t n)
+{
+	return zone_take_pieces(zone, n, SIZE_MAX);
+}
+
+uint32_t zone_alloc_pieced_soon(struct zone *zone, size_t n)
+{
+	return zone_take_pieces(zone, n, LOOKS);
 }
 
 /* Takes [pfn, pfn + want) if it is free; else *have says how much from its

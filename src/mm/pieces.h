@@ -19,6 +19,9 @@
  * two below n, or of half of that; 0: there are none. */
 uint32_t zone_alloc_pieced(struct zone *zone, size_t n);
 
+/* The same, of the few blocks that came last. */
+uint32_t zone_alloc_pieced_soon(struct zone *zone, size_t n);
+
 /* The first of n > 1 pages of which the zone grows by what is not free where one
  * of its sections ends; 0: there is no room. */
 uint32_t zone_grow_pieced(struct zone *zone, size_t n);
