@@ -238,14 +238,6 @@ static inline void zone_note_taken(struct zone *zone, size_t n,
 	zone_note_alloc(zone, n);
 }
 
-/* So many pages that have an owner went back to the kernel. */
-static inline void zone_note_purged(struct zone *zone, size_t n)
-{
-	lock_acquire(&zone->lock);
-	zone->nr_purged += n;
-	lock_release(&zone->lock);
-}
-
 static inline uint64_t page_word(const struct page *page)
 {
 	return __atomic_load_n(&page->word, __ATOMIC_RELAXED);

@@ -417,6 +417,15 @@ void free_pages_exact(struct pcp *pcp, struct page *page, size_t n)
 	free_pages_to_zone(page_to_pfn(page), n);
 }
 
+cold_path void note_pages_purged(uint32_t pfn, size_t n)
+{
+	struct zone *zone = pfn_to_section(pfn)->zone;
+
+	lock_acquire(&zone->lock);
+	zone->nr_purged += n;
+	lock_release(&zone->lock);
+}
+
 cold_path void run_wait(struct page *page)
 {
 	/* Pairs with the release in run_purge_cached. */
@@ -451,7 +460,7 @@ size_t run_purge_cached(struct page *page)
 			   __ATOMIC_RELEASE);
 	if (!purged)
 		return 0;
-	zone_note_purged(pfn_to_section(page_to_pfn(page))->zone, n);
+	note_pages_purged(page_to_pfn(page), n);
 	return n;
 }
 

@@ -57,6 +57,9 @@ void trim_pages_exact(struct page *page, size_t old_n, size_t n);
  * they were given back to the kernel just now. */
 void free_clean_pages(struct page *page, size_t n, size_t purged);
 
+/* So many pages there, which have an owner, went back to the kernel. */
+void note_pages_purged(uint32_t pfn, size_t n);
+
 /* Zeros what may not be zero of the n pages. `dirty`: all of them, else those
  * with dirty bits. `written`: they will all be written, and stay in memory.
  * The caller owns the pages. */

@@ -95,13 +95,12 @@ static bool mems_read(struct id_mask *mems)
 	return true;
 }
 
-/* Of these, those that have memory. False: that is unknown. */
+/* Of these, which are several, those that have memory. False: that is
+ * unknown. */
 static bool mems_keep_with_memory(struct id_mask *mems)
 {
 	struct id_mask with_memory;
 
-	if (mask_count(mems) == 1)
-		return true;
 	if (!mask_read(SYS_NODE "has_memory", &with_memory))
 		return false;
 	for (size_t i = 0; i < array_size(mems->bit); i++)
@@ -233,10 +232,37 @@ static void nodes_update(const struct id_mask *mems)
 	nodes_measure();
 }
 
+/* There are several nodes. */
+static cold_path void nodes_init(struct id_mask *mems)
+{
+	struct id_mask possible;
+	int saved_errno = errno;
+
+	if (!mems_keep_with_memory(mems)) {
+		topology.nodes_unknown = true;
+		errno = ENOENT;
+		os_refuse(OS_REFUSED_NODES);
+		errno = saved_errno;
+	}
+	if (mask_count(mems) <= 1)
+		return;
+	if (has_policy()) {
+		topology.policy_is_users = true;
+		return;
+	}
+	if (!mask_read(SYS_NODE "possible", &possible))
+		possible = *mems;
+	topology.max_nodes = (int)min(min(max(mask_count(&possible),
+					      mask_count(mems)),
+					  mask_count(mems) + MORE_NODES),
+				      (size_t)MAX_NUMNODES);
+	topology.nr_nodes = 0;
+	nodes_update(mems);
+}
+
 void topology_init(void)
 {
-	struct id_mask mems, possible;
-	int saved_errno = errno;
+	struct id_mask mems;
 
 	topology = (struct topology){
 		.nr_nodes = 1,
@@ -244,28 +270,9 @@ void topology_init(void)
 		.allowed = 1,
 		.node = topology_nodes,
 	};
-	if (options.numa == NUMA_OFF || !mems_read(&mems))
-		return;
-	if (!mems_keep_with_memory(&mems)) {
-		topology.nodes_unknown = true;
-		errno = ENOENT;
-		os_refuse(OS_REFUSED_NODES);
-		errno = saved_errno;
-	}
-	if (mask_count(&mems) <= 1)
-		return;
-	if (has_policy()) {
-		topology.policy_is_users = true;
-		return;
-	}
-	if (!mask_read(SYS_NODE "possible", &possible))
-		possible = mems;
-	topology.max_nodes = (int)min(min(max(mask_count(&possible),
-					      mask_count(&mems)),
-					  mask_count(&mems) + MORE_NODES),
-				      (size_t)MAX_NUMNODES);
-	topology.nr_nodes = 0;
-	nodes_update(&mems);
+	if (options.numa != NUMA_OFF && mems_read(&mems) &&
+	    mask_count(&mems) > 1)
+		nodes_init(&mems);
 }
 
 bool topology_follow(void)
@@ -276,7 +283,8 @@ bool topology_follow(void)
 	topology.policy_is_users |= changed;
 	/* What cannot be read now (no descriptor is left, or the process has
 	 * changed its root) is as it was. */
-	if (!mems_read(&mems) || !mems_keep_with_memory(&mems) ||
+	if (!mems_read(&mems) ||
+	    (mask_count(&mems) > 1 && !mems_keep_with_memory(&mems)) ||
 	    !mask_count(&mems))
 		return changed;
 	if (mask_equal(&mems, &seen.mems))

@@ -304,7 +304,7 @@ size_t slab_sweep(struct slab *slab)
 	for (size_t page = 0; page < slab_pages(slab); page++)
 		slab->nr_asleep += word_is_asleep(
 			page_word(pfn_to_page(slab->pfn) + page));
-	zone_note_purged(pfn_to_section(slab->pfn)->zone, purged);
+	note_pages_purged(slab->pfn, purged);
 	return purged;
 }
 
