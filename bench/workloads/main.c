@@ -5,13 +5,15 @@
  *	zbm-workload NAME [--scale X] [--threads N] [--linger]
  *
  * 1. Standard output is the line "checksum=HEX", the same under every
- *    allocator and in every run with the same arguments. Standard error is a
- *    line of JSON: the seconds of the work, and the operations done.
+ *    allocator and in every run with the same arguments; it comes when the
+ *    work is over. Standard error is a line of JSON at the end: the seconds of
+ *    the work, and the operations done.
  * 2. --scale multiplies the work; --threads is for workloads that have some.
- * 3. --linger goes on for two seconds after all was freed, with a few small
- *    blocks now and then, as a program does that waits for its next task.
- *    JSON then has the highest resident memory of the samples that were taken
- *    at the ends of phases, and the resident memory after the two seconds.
+ * 3. --linger stays for four seconds after all was freed: it sleeps for two,
+ *    and takes a few small blocks now and then for two more, as a program does
+ *    that waits for its next task. JSON then has the highest resident memory
+ *    of the samples that were taken at the ends of phases, and the resident
+ *    memory after the sleep and after the small blocks.
  * 4. --list prints "NAME<TAB>SECONDS<TAB>DESCRIPTION" for each workload.
  * 5. Status 1: memory did not hold what was written, or there was none.
  */
@@ -21,6 +23,7 @@
 
 #include "workload.h"
 
+#define IDLE_SECONDS	2
 #define LINGER_STEPS	100
 #define LINGER_STEP_NS	20000000L	/* 20 ms */
 #define LINGER_BLOCKS	8		/* malloc/free pairs a step */
@@ -54,7 +57,7 @@ static const struct argp_option options[] = {
 	{ "scale", 's', "X", 0, "Multiply the work by X (1)", 0 },
 	{ "threads", 't', "N", 0, "Threads of workloads that have some (2)",
 	  0 },
-	{ "linger", 'w', NULL, 0, "Stay for two seconds after the work", 0 },
+	{ "linger", 'w', NULL, 0, "Stay for four seconds after the work", 0 },
 	{ 0 },
 };
 
@@ -123,6 +126,14 @@ static double seconds_now(void)
 	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
+/* Without a call of the allocator. */
+static void stay_idle(void)
+{
+	const struct timespec time = { .tv_sec = IDLE_SECONDS };
+
+	nanosleep(&time, NULL);
+}
+
 static void linger(void)
 {
 	const struct timespec step = { .tv_nsec = LINGER_STEP_NS };
@@ -141,6 +152,19 @@ static void linger(void)
 	}
 }
 
+/* Without a buffer of the allocator's, which would stay while we linger. */
+static void print_checksum(const struct run *run)
+{
+	static char buffer[BUFSIZ];
+
+	setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
+	printf("checksum=%016jx\n", (uintmax_t)run->checksum);
+	if (fflush(stdout)) {
+		perror("zbm-workload");
+		exit(2);
+	}
+}
+
 static void run_workload(const struct arguments *arguments)
 {
 	struct run run = {
@@ -148,27 +172,30 @@ static void run_workload(const struct arguments *arguments)
 		.nr_threads = arguments->nr_threads,
 		.lingers = arguments->linger,
 	};
-	size_t rss_after = 0;
+	size_t rss_idle = 0, rss_after = 0;
 	double seconds;
 
 	workload_set_name(arguments->workload->name);
 	seconds = seconds_now();
 	arguments->workload->run(&run);
 	seconds = seconds_now() - seconds;
+	print_checksum(&run);
 	if (run.rests)
 		run_rest();
 	if (arguments->linger) {
 		run_sample(&run);
+		stay_idle();
+		rss_idle = resident_kib();
 		linger();
 		rss_after = resident_kib();
 	}
-	printf("checksum=%016jx\n", (uintmax_t)run.checksum);
 	fprintf(stderr, "{\"seconds\": %.6f, \"operations\": %ju", seconds,
 		(uintmax_t)run.operations);
 	if (arguments->linger)
 		fprintf(stderr,
-			", \"peak_rss_kib\": %zu, \"rss_after_kib\": %zu",
-			run.peak_rss_kib, rss_after);
+			", \"peak_rss_kib\": %zu, \"rss_idle_kib\": %zu"
+			", \"rss_after_kib\": %zu",
+			run.peak_rss_kib, rss_idle, rss_after);
 	fputs("}\n", stderr);
 }
 
