@@ -3,10 +3,12 @@
  * gets its blocks, sizes and arrays.
  *
  * 1. A row reports nanoseconds for one malloc together with its free, where
- *    the rule in the head of its file says nothing else. Read `real_time`:
- *    the CPU time is that of the benchmark's own threads alone. With threads
- *    it is the wall time over the pairs of all threads together: two threads
- *    that do not hinder each other show half the time of one.
+ *    the rule in the head of its file says nothing else. Of a row of one
+ *    thread that does all the work the suite reads `cpu_time`, which others on
+ *    the machine disturb least. Of all others it reads `real_time`, as the CPU
+ *    time is that of the benchmark's own threads alone. With threads that is
+ *    the wall time over the pairs of all threads together: two threads that do
+ *    not hinder each other show half the time of one.
  * 2. A block is used as a program would: its first word is written.
  * 3. What a row draws at random is drawn before the clock starts, from a
  *    fixed seed: the same under every allocator.
