@@ -5,6 +5,8 @@ import re
 
 from . import peers
 
+CONFIGURATION = ["/etc/zbmalloc.conf", "/etc/malloc.conf"]
+
 
 def read(path):
     try:
@@ -43,6 +45,13 @@ def cache_sizes():
     return ", ".join(sizes) or "unknown"
 
 
+def configuration():
+    """Files that change how an allocator behaves; jemalloc's may be a link
+    that has the options for a name."""
+    return [f"{path} -> {os.readlink(path)}" if os.path.islink(path) else path
+        for path in CONFIGURATION if os.path.lexists(path)]
+
+
 def describe():
     cpuinfo = read("/proc/cpuinfo")
     return {
@@ -61,4 +70,5 @@ def describe():
         "page size": os.sysconf("SC_PAGE_SIZE"),
         "load before": round(os.getloadavg()[0], 2),
         "variables": peers.tuning(),
+        "configuration": configuration(),
     }
