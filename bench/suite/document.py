@@ -7,11 +7,11 @@
 """
 import os
 
-from . import stats, table
-from .rows import KINDS, MICRO, START, TIMED
+from . import files, stats, table
+from .rows import KINDS, TIMED
 
-PATH = os.path.join(os.path.dirname(__file__), "..", "..", "docs",
-    "BENCHMARKS.md")
+PATH = os.path.normpath(os.path.join(os.path.dirname(__file__), "..", "..",
+    "docs", "BENCHMARKS.md"))
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 TITLES = {"workload": "Workloads", "program": "Programs",
     "micro": "Micro benchmarks", "start": "Start"}
@@ -29,8 +29,8 @@ def cell_text(row, name, metric, best):
     cell = row["cells"].get(name)
     value = stats.value_of(cell, metric)
     if value is None:
-        failed = cell and cell["state"] == stats.FAIL
-        return "**FAIL**" if failed else table.NO_VALUE
+        return "**FAIL**" if stats.has_failed(cell, metric) else \
+            table.NO_VALUE
     text = table.number(table.scaled(value, metric))
     if name == best:
         text = f"**{text}**"
@@ -68,8 +68,7 @@ def metric_lines(document, rows, metric):
 def machine_lines(document):
     yield "### The machine"
     yield ""
-    rows = [[name, " ".join(f"{k}={v}" for k, v in value.items()) or
-            "none set" if isinstance(value, dict) else str(value)]
+    rows = [[name, table.machine_text(value)]
         for name, value in document["machine"].items()]
     rows += [[a["name"], a["version"]] for a in document["allocators"]]
     rows.append(["run", f"{document['started'][:10]}, {document['rounds']} "
@@ -80,7 +79,7 @@ def machine_lines(document):
 def mean_lines(document, means):
     yield "### Geometric means"
     yield ""
-    yield "Relative to glibc; below 1 is better."
+    yield f"Relative to {stats.references(means)}; below 1 is better."
     yield ""
     names = [a["name"] for a in document["allocators"]]
     body = []
@@ -90,8 +89,7 @@ def mean_lines(document, means):
                 if "to_best" in mean else table.NO_VALUE
             body.append([f"{group}: {table.WORDS[metric]}",
                     f"{mean['rows']}/{mean['of']}"] +
-                [f"{mean['values'][name]:.3f}" if name in mean["values"]
-                    else table.NO_VALUE for name in names] + [last])
+                [table.mean_text(mean, name) for name in names] + [last])
     yield from lines_of_table(["mean of", "rows"] + names +
         ["to the best peer"], body)
 
@@ -101,12 +99,17 @@ def miss_text(miss):
     return f"{miss['row']} {ratio} of {miss['against']}"
 
 
+def verdict_text(target):
+    """What is reached is the rule: the rest stands out."""
+    return target["verdict"] if target["reached"] else \
+        f"**{target['verdict']}**"
+
+
 def target_lines(judgements):
     yield "### Targets"
     yield ""
     yield from lines_of_table(["", "target", "", "found"],
-        [[t["id"], t["text"], "reached" if t["reached"] else
-            "**not reached**", "; ".join([t["found"]] +
+        [[t["id"], t["text"], verdict_text(t), "; ".join([t["found"]] +
                 [miss_text(miss) for miss in t["missed"]])]
             for t in judgements], numbers=False)
 
@@ -123,7 +126,7 @@ def behind_lines(document, analysis):
         for name, compared in row.get("against", {}).items():
             if compared and compared["verdict"] == "slower":
                 words.append(f"time {compared['ratio']:.2f} of {name}'s")
-        for metric in ("peak_kib", "after_kib"):
+        for metric in ["peak_kib"] + stats.LINGERING:
             peer, least = stats.least_of(row, peers, metric)
             value = stats.value_of(row["cells"].get(own), metric)
             if value and least and value > least and row["kind"] in TIMED:
@@ -140,10 +143,8 @@ def behind_lines(document, analysis):
 def trouble_lines(document, analysis):
     for row, name, why in stats.failures(analysis):
         yield f"- FAIL: {row} under {name}: {why}"
-    for row in analysis["rows"]:
-        for name, cell in row["cells"].items():
-            if cell["state"] == stats.LEFT_OUT:
-                yield f"- {row['name']} without {name}: {cell['why']}"
+    for row, names, why in stats.left_out(analysis):
+        yield f"- {row} without {names}: {why}"
     for name, package in document["missing"]:
         yield f"- missing: {name} ({package})"
 
@@ -163,21 +164,18 @@ def result_lines(document, analysis, judgements):
         rows = [row for row in analysis["rows"] if row["kind"] == kind]
         if not rows:
             continue
-        units = {MICRO: "ns per operation", START: "us"}
         yield f"### {TITLES[kind]}"
         yield ""
-        yield f"Time, {units.get(kind, 's')}: minimum / median ± spread."
+        yield f"Time, {table.UNITS.get(kind, 's')}: minimum / median ± spread."
         yield ""
         for some, _ in table.shared_and_own(document, rows):
             yield from metric_lines(document, some, "time")
         if kind not in TIMED:
             continue
-        for metric, title in table.TABLES:
-            if any(stats.value_of(cell, metric) for row in rows
-                    for cell in row["cells"].values()):
-                yield f"{title[0].upper()}{title[1:]}."
-                yield ""
-                yield from metric_lines(document, rows, metric)
+        for metric, title in table.metrics_in(rows):
+            yield f"{title[0].upper()}{title[1:]}."
+            yield ""
+            yield from metric_lines(document, rows, metric)
 
 
 def fill(text, lines):
@@ -193,6 +191,5 @@ def fill(text, lines):
 def write(document, analysis, judgements, path=PATH):
     with open(path, encoding="utf-8") as file:
         text = file.read()
-    text = fill(text, result_lines(document, analysis, judgements))
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
+    files.write(path, fill(text, result_lines(document, analysis,
+        judgements)))

@@ -30,7 +30,8 @@ const isTimed = row => row.kind === "workload" || row.kind === "program";
 const shortName = row => row.name.replace(/^[^/]*\//, "");
 const least = { time: true, cpu: true };
 const metrics = { time: "Time", cpu: "CPU time", peak_kib: "Peak memory",
-	final_kib: "Memory at the end", after_kib: "Memory 2 s after",
+	final_kib: "Memory at the end", idle_kib: "Memory after sleep",
+	after_kib: "Memory 2 s later",
 	minor_faults: "Page faults", major_faults: "Major faults" };
 const SERIES_MS = 300;	/* shorter runs show no memory over time */
 let metric = "time";
@@ -46,8 +47,7 @@ function element(tag, parent, text, className) {
 
 function summary(cell, m) {
 	if (!cell || cell.state !== "ok" || cell[m] === undefined) return null;
-	const s = cell[m];
-	return typeof s === "number" ? { min: s, median: s, max: s, spread: 0 } : s;
+	return cell[m];
 }
 
 function value(cell, m) {
@@ -60,6 +60,9 @@ function digits(v) {
 	return v.toFixed(v >= 10 ? 1 : v >= 1 ? 2 : 3);
 }
 
+const lingering = { idle_kib: true, after_kib: true };
+const hasFailed = (cell, m) => cell && (cell.state === "FAIL" ||
+	lingering[m] && cell.linger_why !== undefined);
 const scaled = (v, m) => m.endsWith("_kib") ? v / 1024 : v;
 const unitOf = (row, m) => m.endsWith("_kib") ? "MiB" :
 	m.endsWith("_faults") ? "" : m === "cpu" ? "s" : row.unit;
@@ -157,7 +160,7 @@ function drawCard(row, parent) {
 	element("h3", head, shortName(row)).title = row.name;
 	const against = row.against && row.against[row.best_peer];
 	const best = bestOf(row, metric, peers), mine = value(row.cells[own], metric);
-	if (row.cells[own] && row.cells[own].state === "FAIL")
+	if (hasFailed(row.cells[own], metric))
 		element("span", head, "FAIL", "badge bad");
 	else if (best && mine !== null && best.value) {
 		const ratio = mine / best.value;
@@ -172,8 +175,9 @@ function drawCard(row, parent) {
 	box.style.height = shown.length * 24 + 34 + "px";
 	const stats = shown.map(n => {
 		const cell = row.cells[n], s = summary(cell, metric);
-		if (!s) return { text: cell.state === "ok" ? "–" : cell.state,
-			failed: cell.state === "FAIL" };
+		const failed = hasFailed(cell, metric);
+		if (!s) return { text: failed ? "FAIL" :
+			cell.state === "ok" ? "–" : cell.state, failed };
 		const at = v => scaled(v, metric);
 		return { summary: { min: at(s.min), median: at(s.median), max: at(s.max) },
 			value: at(value(cell, metric)),
@@ -257,8 +261,11 @@ function rangeOf(means, rows) {
 const isRound = v => [.1, .2, .3, .5, .7, 1, 1.5, 2, 3, 5, 7, 10, 20, 50, 100]
 	.some(round => Math.abs(v / round - 1) < 1e-6);
 
+/* Who failed many rows has no mean over the rows of the others. */
+const isIn = (mean, n) => mean.steady.includes(n);
+
 function drawScatter(time, peak) {
-	const large = judged.filter(n => time.values[n] && peak.values[n])
+	const large = judged.filter(n => isIn(time, n) && isIn(peak, n))
 		.map(n => ({ label: n, isMean: true, pointRadius: 8, pointHoverRadius: 10,
 			data: [{ x: time.values[n], y: peak.values[n] }],
 			backgroundColor: colour(n), borderColor: css("--card"), borderWidth: 2 }));
@@ -272,13 +279,14 @@ function drawScatter(time, peak) {
 		}).filter(p => p.x > 0 && p.y > 0 && isFinite(p.x + p.y)) }));
 	const all = k => [large, small].map(sets =>
 		sets.flatMap(set => set.data.map(p => p[k])));
+	const base = `× ${time.reference}'s`;
 	const log = (title, range) => axis(title, Object.assign(
 		{ type: "logarithmic", ticks: { color: css("--soft"), autoSkip: false,
 			callback: v => isRound(v) ? v : "" } }, range));
 	draw(byId("scatter"), { type: "scatter", data: { datasets: large.concat(small) },
 		options: { layout: { padding: { right: 80 } },
-			scales: { x: log("time, × glibc's", rangeOf(...all("x"))),
-				y: log("peak memory, × glibc's", rangeOf(...all("y"))) },
+			scales: { x: log(`time, ${base}`, rangeOf(...all("x"))),
+				y: log(`peak memory, ${base}`, rangeOf(...all("y"))) },
 			plugins: { legend: { display: false }, pointNames: { show: true },
 				tooltip: { callbacks: { label: item => {
 					const p = item.raw;
@@ -287,26 +295,30 @@ function drawScatter(time, peak) {
 				} } } } } });
 }
 
-function drawMeans(means) {
+function drawMeans(means, reference) {
 	const shown = [["time", "time"], ["cpu", "CPU time"], ["peak_kib", "peak memory"],
-		["after_kib", "memory 2 s after"]].filter(([m]) => means[m]);
+		["idle_kib", "after sleep"], ["after_kib", "2 s later"]].filter(([m]) => means[m]);
 	const top = 1.1 * Math.max(...shown.flatMap(([m]) =>
-		judged.map(n => Math.min(means[m].values[n] || 0, 4))));
+		judged.map(n => Math.min(isIn(means[m], n) ? means[m].values[n] : 0, 4))));
 	draw(byId("means"), { type: "bar", data: { labels: shown.map(s => s[1]),
 		datasets: judged.map(n => ({ label: n, backgroundColor: colour(n),
-			borderRadius: 3, data: shown.map(([m]) => means[m].values[n]) })) },
+			borderRadius: 3, data: shown.map(([m]) =>
+				isIn(means[m], n) ? means[m].values[n] : null) })) },
 		options: { scales: { x: axis("", { grid: { display: false } }),
-			y: axis("× glibc's", { min: 0, max: top,
+			y: axis(`× ${reference}'s`, { min: 0, max: top,
 				ticks: { color: css("--soft"), includeBounds: false } }) },
 			plugins: { legend: { display: false } } } });
 }
 
 function drawOverview() {
 	const means = data.means["workload+program"];
-	byId("overview").hidden = !means;
-	if (!means) return;
+	const drawn = means && means.time && means.peak_kib;
+	byId("overview").hidden = !drawn;
+	if (!drawn) return;
+	for (const gap of document.querySelectorAll(".reference"))
+		gap.textContent = means.time.reference;
 	drawScatter(means.time, means.peak_kib);
-	drawMeans(means);
+	drawMeans(means, means.time.reference);
 }
 
 function fillTable(table, head, lines) {
@@ -336,9 +348,11 @@ function numbers(parent, rows, m, shaded) {
 			const found = m === "time" && row.against && row.against[row.best_peer];
 			return [shortName(row), ...shown.map(n => {
 				const cell = row.cells[n], s = summary(cell, m), v = value(cell, m);
-				if (v === null) return { text: !cell || cell.state === "ok" ? "–" :
-					cell.state, className: cell && cell.state === "FAIL" ? "bad" : "soft",
-					title: cell && cell.why };
+				const failed = hasFailed(cell, m);
+				if (v === null) return { text: failed ? "FAIL" : !cell ||
+					cell.state === "ok" ? "–" : cell.state,
+					className: failed ? "bad" : "soft",
+					title: cell && (cell.why || cell.linger_why) };
 				const ratio = peer && peer.value ? v / peer.value : 1;
 				const shade = Math.min(.45, Math.abs(Math.log2(ratio)) * .22);
 				return { text: digits(scaled(v, m)) + (shaded ? "" : least[m] ?
@@ -389,10 +403,11 @@ function fillOnce() {
 	const m = data.machine, means = data.means["workload+program"] || {};
 	byId("about").textContent = `${data.started.replace("T", " ").slice(0, 16)} UTC · ` +
 		`${m.CPUs} × ${m.CPU} · ${m.kernel} · ${data.rounds} rounds` +
-		(data.quick ? ", quick" : "") + (data.interrupted ? ", interrupted" : "") +
+		(data.parts.length ? `, a part of all: ${data.parts.join(", ")}` : "") +
 		` · ${Math.round(data.seconds / 60)} min`;
 	for (const [key, title] of [["time", "Time"], ["peak_kib", "Peak memory"],
-		["after_kib", "Memory 2 s after all is freed"]]) {
+		["idle_kib", "Memory after 2 s of sleep, all freed"],
+		["after_kib", "Memory 2 s later, with a few calls"]]) {
 		const mean = means[key];
 		if (!mean || mean.to_best === undefined) continue;
 		tile(title, `${mean.to_best.toFixed(2)} × ${mean.best_peer}`,
@@ -400,22 +415,24 @@ function fillOnce() {
 			`(mean of ${mean.rows} rows)`, mean.to_best <= 1 ? "good" : "bad");
 	}
 	const fails = data.rows.flatMap(r => Object.entries(r.cells)
-		.filter(([, c]) => c.state === "FAIL").map(([n, c]) => [r.name, n, c.why]));
+		.filter(([, c]) => hasFailed(c, "after_kib"))
+		.map(([n, c]) => [r.name, n, c.why ?? `--linger: ${c.linger_why}`]));
 	const reached = data.targets.filter(t => t.reached).length;
-	if (data.whole) tile("Targets reached", `${reached} of ${data.targets.length}`,
+	if (data.targets.length) tile("Targets reached", `${reached} of ${data.targets.length}`,
 		"see below");
 	tile("Failed", String(fails.filter(f => f[1] === own).length),
 		`rows of ${own}; ${fails.filter(f => f[1] !== own).length} of its peers`,
 		fails.some(f => f[1] === own) ? "bad" : "good");
-	byId("goals").hidden = !data.whole;
+	byId("goals").hidden = !data.targets.length;
 	byId("rows").hidden = !data.rows.some(isTimed);
 	fillTable(byId("targets"), ["", "target", "", "found"], data.targets.map(t => [t.id,
-		t.text, { text: t.reached ? "reached" : "not reached",
-			className: "firm " + (t.reached ? "good" : "bad") },
+		t.text, { text: t.verdict, className: "firm " + (t.reached ? "good" :
+			t.reached === null ? "soft" : "bad") },
 		t.found + t.missed.slice(0, 8).map(x => `; ${x.row} ` + (x.ratio === null ? "FAIL" :
 			`${x.ratio.toFixed(2)} × ${x.against}`)).join("") +
 			(t.missed.length > 8 ? `; and ${t.missed.length - 8} more` : "")]));
 	fillTable(byId("machine"), null, Object.entries(m).map(([k, v]) => [k,
+		Array.isArray(v) ? v.join(" ") || "none" :
 		typeof v === "object" ? Object.entries(v).map(e => e.join("=")).join(" ") || "none set" :
 		v === true ? "yes" : v === false ? "no" : String(v)]));
 	fillTable(byId("allocators"), ["allocator", "version"],

@@ -9,6 +9,8 @@ import html
 import json
 import os
 
+from . import documents, files
+
 CHART = "/usr/share/javascript/chart.js/chart.min.js"
 HERE = os.path.dirname(__file__)
 TEMPLATE = os.path.join(HERE, "page.html")
@@ -23,10 +25,9 @@ def data_of(document, analysis, judgements):
     rows = [dict(row, series=series.get(row["name"], {}))
         for row in analysis["rows"]]
     kept = {key: document[key] for key in ("started", "seconds", "rounds",
-        "quick", "interrupted", "whole", "machine", "allocators",
-        "missing")}
+        "quick", "interrupted", "machine", "allocators", "missing")}
     return dict(kept, rows=rows, means=analysis["means"],
-        targets=judgements)
+        parts=documents.parts(document), targets=judgements)
 
 
 def read(path):
@@ -49,5 +50,4 @@ def write(path, document, analysis, judgements):
         if not gap:
             raise ValueError(f"{TEMPLATE}: no @@{name}@@")
         text = before + value + after
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
+    files.write(path, text)

@@ -8,17 +8,19 @@
    it binds the allocation functions of the program, of libc and of every
    other library. All must go to the allocator. The program is ended as soon
    as it has control.
+4. A library that cannot be preloaded, by what its name holds or by what it
+   does, is refused before anything is measured.
 """
 import dataclasses
 import glob
 import os
 import re
-import signal
 import subprocess
-import sys
 import tempfile
 import time
 
+from . import processes
+from .options import Refused, preload_fault
 from .stats import BOUND, OWN, PEER
 
 # name, Debian package, where the library may lie
@@ -31,11 +33,13 @@ FOLDERS = ["/usr/lib/*-linux-gnu", "/usr/lib64", "/usr/lib",
     "/usr/local/lib"]
 LIMIT_FULL = 111        # liblimit's exit status at its bound
 PROOF_SECONDS = 20      # for a program to get control
+PRELOAD_SECONDS = 10    # for /bin/true, all in all
 PROVEN = {"malloc", "calloc", "realloc", "free", "malloc_usable_size"}
 BINDING = re.compile(r"binding file (\S+) \[\d+\] to (\S+) \[\d+\]: "
     r"normal symbol `([^']+)'")
 HAS_CONTROL = "transferring control: "
-TUNING = re.compile(r"MALLOC_|MIMALLOC_|TCMALLOC_|ZBMALLOC_|GLIBC_TUNABLES")
+TUNING = re.compile(r"(JE_)?MALLOC_|MIMALLOC_|TCMALLOC_|ZBMALLOC_|"
+    r"GLIBC_TUNABLES$|HEAPPROFILE|HEAPCHECK")
 
 
 @dataclasses.dataclass
@@ -51,7 +55,7 @@ def find_libc():
         for line in maps:
             if re.search(r"/libc[.-][^/]*so[^/]*$", line):
                 return line.split()[-1]
-    sys.exit("bench: no libc.so among the libraries of this process")
+    raise Refused("no libc.so among the libraries of this process")
 
 
 def package_version(library):
@@ -74,9 +78,12 @@ def package_version(library):
 
 def own_version(library):
     """The commit, where the library was built from a checkout."""
-    done = subprocess.run(["git", "-C", os.path.dirname(__file__),
-        "describe", "--always", "--dirty"], text=True, capture_output=True,
-        check=False)
+    try:
+        done = subprocess.run(["git", "-C", os.path.dirname(__file__),
+            "describe", "--always", "--dirty"], text=True,
+            capture_output=True, check=False)
+    except OSError:
+        return "unknown"
     return f"commit {done.stdout.strip()}" if done.returncode == 0 else \
         os.path.basename(os.path.realpath(library))
 
@@ -96,11 +103,9 @@ def find(library, build, extra):
                 package_version(paths[0])))
         else:
             missing.append((name, package))
-    for text in extra:
-        name, equals, path = text.partition("=")
-        if not name or not equals or name in [a.name for a in found]:
-            sys.exit(f"bench: --peer {text}: NAME=PATH with a new name")
-        path = os.path.abspath(path)
+    for name, path in extra:
+        if name in [a.name for a in found]:
+            raise Refused(f"--peer {name}: there is an allocator of that name")
         found.append(Allocator(name, PEER, path, package_version(path)))
     limit = os.path.join(build, "liblimit.so")
     if os.path.exists(limit):
@@ -127,12 +132,24 @@ def tuning():
 
 def check_preload(allocator):
     """The dynamic linker only warns about what it cannot preload."""
-    done = subprocess.run(["/bin/true"], text=True, check=False,
-        env=environment({"LD_PRELOAD": allocator.library}),
-        stderr=subprocess.PIPE)
-    if done.returncode or "cannot be preloaded" in done.stderr:
-        sys.exit(f"bench: {allocator.name}: {allocator.library}: "
-            f"{done.stderr.strip() or done.returncode}")
+    library = allocator.library
+    fault = preload_fault(library)
+    if not fault:
+        try:
+            status, _, stderr = processes.run_bounded(["/bin/true"],
+                PRELOAD_SECONDS, env=environment({"LD_PRELOAD": library}))
+        except processes.TimedOut as error:
+            fault = f"/bin/true under it {error}"
+        else:
+            said = stderr.decode(errors="replace").strip()
+            if status:
+                fault = "/bin/true under it: " + \
+                    ", ".join(filter(None, [processes.say_status(status),
+                        said]))
+            elif "cannot be preloaded" in said:
+                fault = said
+    if fault:
+        raise Refused(f"{allocator.name}: {library}: {fault}")
 
 
 def judge_bindings(text, library):
@@ -157,30 +174,41 @@ def judge_bindings(text, library):
     return None
 
 
-def prove(command, cwd, env, library):
-    """None, or a text that says why this is no proof."""
+def log_until_control(process, log):
+    """What the linker has said so far; TimedOut when it takes too long."""
+    until = time.monotonic() + PROOF_SECONDS
+    text = ""
+    while HAS_CONTROL not in text:
+        if time.monotonic() > until:
+            raise processes.TimedOut("timed out: it had no control after "
+                f"{PROOF_SECONDS} s")
+        ended = process.poll() is not None
+        if os.path.exists(log):
+            with open(log, encoding="utf-8", errors="replace") as file:
+                text = file.read()
+        if ended:
+            break
+        time.sleep(0.005)
+    return text
+
+
+def prove(command, cwd, env, library, preloaded=True):
+    """None, or a text that says why this is no proof; or TimedOut."""
     with tempfile.TemporaryDirectory(prefix="zbm-proof-") as folder:
         prefix = os.path.join(folder, "log")
         env = environment(env)
-        env.update(LD_PRELOAD=library, LD_BIND_NOW="1",
-            LD_DEBUG="bindings,files", LD_DEBUG_OUTPUT=prefix)
+        env.update(LD_BIND_NOW="1", LD_DEBUG="bindings,files",
+            LD_DEBUG_OUTPUT=prefix)
+        if preloaded:
+            env["LD_PRELOAD"] = library
         process = subprocess.Popen(command, cwd=cwd, env=env,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True)
-        log = f"{prefix}.{process.pid}"
-        until = time.monotonic() + PROOF_SECONDS
-        text = ""
-        while HAS_CONTROL not in text and time.monotonic() < until:
-            ended = process.poll() is not None
-            if os.path.exists(log):
-                with open(log, encoding="utf-8", errors="replace") as file:
-                    text = file.read()
-            if ended:
-                break
-            time.sleep(0.005)
         try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        process.wait()
+            text = log_until_control(process, f"{prefix}.{process.pid}")
+        finally:
+            status = process.returncode
+            processes.kill_group(process)
+        if HAS_CONTROL not in text and status:
+            return f"{processes.say_status(status)} before it had control"
         return judge_bindings(text, library)

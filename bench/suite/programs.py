@@ -8,7 +8,8 @@
    run is judged by the files of another.
 3. The distribution's own program is taken where there is one, before others
    that stand earlier in the path.
-4. A row whose program is not installed is left out, and told.
+4. A row whose program is not installed is left out, and told. Input is
+   generated for the rows that are wanted.
 5. Allocations that a program makes by other means than malloc are outside of
    the row: it chooses modes and work in which malloc matters.
 """
@@ -28,6 +29,27 @@ PACKAGES = ["g++", "gcc", "ghostscript", "lua5.4", "nodejs", "perl",
 SCRIPTS = os.path.join(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))), "programs")
 SYSTEM_PATH = "/usr/bin:/bin"
+ORIGINS = {
+    "redis": "redis-server over a Unix socket: strings that replace each "
+        "other, then redis-benchmark; nothing kept on disk",
+    "lua": "Lua 5.4: words, trees, strings, objects of mixed life",
+    "python": "Python with PYTHONMALLOC=malloc: words, trees, strings, "
+        "objects of mixed life, JSON",
+    "sqlite": "SQLite, database in memory: indexes, joins, JSON, full text, "
+        "many short statements",
+    "gcc": "GCC's cc1 -O1 on one large file; its own collector maps memory "
+        "besides",
+    "g++": "GCC's cc1plus -O1 on preprocessed C++17 full of templates",
+    "perl": "Perl 5: words, trees, strings, objects of mixed life",
+    "z3": "Z3: queens in integer arithmetic, pigeons in holes, factors of a "
+        "bit vector",
+    "ghostscript": "Ghostscript: PostScript objects of mixed life, pages of "
+        "curves and text",
+    "xz": "xz -T2: two threads, a block each",
+    "zstd": "zstd -T2: two threads, a job each",
+    "node": "Node.js, main and two worker threads: Buffers, zlib, hashes, "
+        "ICU, functions compiled; V8's own heap is not malloc's",
+}
 
 
 class Missing(Exception):
@@ -77,10 +99,10 @@ def printed(_cwd, stdout):
     return stdout
 
 
-def row(name, folder, command, origin, output, check, scale, seconds, **more):
+def row(name, folder, command, output, check, scale, seconds, **more):
     return Row(name=f"program/{name}", kind=PROGRAM, command=command,
-        cwd=folder, origin=origin, output=output, check=check, scale=scale,
-        seconds=seconds * (0.1 + 0.9 * scale), **more)
+        cwd=folder, origin=ORIGINS[name], output=output, check=check,
+        scale=scale, seconds=seconds * (0.1 + 0.9 * scale), **more)
 
 
 def provide_script(folder, scale, trees, strings, steps):
@@ -96,8 +118,7 @@ def lua_row(folder, scale):
     program = find("lua5.4", "lua5.4")
     arguments, lines, _ = provide_script(folder, scale, 44, 500000, 1400000)
     return row("lua", folder, [program, script("script.lua"), *arguments],
-        "Lua 5.4: words, trees, strings, objects of mixed life", printed,
-        truths.check_lines(lines), scale, 3.2)
+        printed, truths.check_lines(lines), scale, 3.2)
 
 
 def python_row(folder, scale):
@@ -106,8 +127,7 @@ def python_row(folder, scale):
     lines["json"] = truths.json_line(steps // 4)
     return row("python", folder,
         [program, "-S", script("script.py"), *arguments],
-        "Python with PYTHONMALLOC=malloc: words, trees, strings, objects of "
-        "mixed life, JSON", printed, truths.check_lines(lines), scale, 4,
+        printed, truths.check_lines(lines), scale, 4,
         env={"PYTHONMALLOC": "malloc", "PYTHONHASHSEED": "0",
             "PYTHONDONTWRITEBYTECODE": "1"})
 
@@ -116,8 +136,7 @@ def perl_row(folder, scale):
     program = find("perl", "perl")
     arguments, lines, _ = provide_script(folder, scale, 54, 800000, 1350000)
     return row("perl", folder, [program, script("script.pl"), *arguments],
-        "Perl 5: words, trees, strings, objects of mixed life", printed,
-        truths.check_lines(lines), scale, 4,
+        printed, truths.check_lines(lines), scale, 4,
         env={"PERL_HASH_SEED": "0"})
 
 
@@ -140,8 +159,7 @@ def ghostscript_row(folder, scale):
         "-sDEVICE=pgmraw", "-r72", "-g612x792", "-o", "page%03d.pgm",
         "--permit-file-read=words.txt", "-sText=words.txt", f"-dSteps={steps}",
         f"-dPages={pages}", script("script.ps")],
-        "Ghostscript: PostScript objects of mixed life, pages of curves and "
-        "text", output, truths.check_pages(expected, pages + 1), scale, 2.7)
+        output, truths.check_pages(expected, pages + 1), scale, 2.7)
 
 
 def sqlite_row(folder, scale):
@@ -149,8 +167,7 @@ def sqlite_row(folder, scale):
     expected = inputs.provide(folder, scale, inputs.generate_sql)
     return row("sqlite", folder,
         [program, "-batch", "-bail", ":memory:", ".read big.sql"],
-        "SQLite, database in memory: indexes, joins, JSON, full text, many "
-        "short statements", printed, truths.check_text(expected), scale, 2.4)
+        printed, truths.check_text(expected), scale, 2.4)
 
 
 def gcc_row(folder, scale):
@@ -158,9 +175,7 @@ def gcc_row(folder, scale):
     expected = inputs.provide(folder, scale, sources.generate_c)
     return row("gcc", folder, [program, "-quiet", "-fpreprocessed", "-O1",
         "big.c", "-o", "big.s"],
-        "GCC's cc1 -O1 on one large file; its own collector maps memory "
-        "besides", taker("big.s"), truths.check_compiled(gcc, expected),
-        scale, 2.8)
+        taker("big.s"), truths.check_compiled(gcc, expected), scale, 2.8)
 
 
 def gxx_row(folder, scale):
@@ -168,7 +183,6 @@ def gxx_row(folder, scale):
     expected = inputs.provide(folder, scale, sources.generate_cxx)
     return row("g++", folder, [program, "-quiet", "-fpreprocessed",
         "-std=c++17", "-O1", "big.ii", "-o", "big.s"],
-        "GCC's cc1plus -O1 on preprocessed C++17 full of templates",
         taker("big.s"), truths.check_compiled(gxx, expected), scale, 2.5)
 
 
@@ -176,8 +190,7 @@ def z3_row(folder, scale):
     program = find("z3", "z3")
     boards = inputs.provide(folder, scale, inputs.generate_smt)
     return row("z3", folder, [program, "big.smt2"],
-        "Z3: queens in integer arithmetic, pigeons in holes, factors of a "
-        "bit vector", printed, truths.check_solver(boards), scale, 2.3)
+        printed, truths.check_solver(boards), scale, 2.3)
 
 
 def xz_row(folder, scale):
@@ -185,25 +198,22 @@ def xz_row(folder, scale):
     digest = inputs.provide(folder, scale, inputs.generate_archive)
     return row("xz", folder, [program, "-q", "-k", "-f", "-T2", "-2",
         "--block-size=512KiB", "archive"],
-        "xz -T2: two threads, a block each", taker("archive.xz"),
-        truths.check_archive(program, digest), scale, 3.3)
+        taker("archive.xz"), truths.check_archive(program, digest), scale, 3.3)
 
 
 def zstd_row(folder, scale):
     program = find("zstd", "zstd")
     digest = inputs.provide(folder, scale, inputs.generate_archive)
     return row("zstd", folder, [program, "-q", "-f", "-T2", "-12", "-B2MiB",
-        "archive", "-o", "archive.zst"], "zstd -T2: two threads, a job each",
-        taker("archive.zst"), truths.check_archive(program, digest), scale, 2.4)
+        "archive", "-o", "archive.zst"], taker("archive.zst"),
+        truths.check_archive(program, digest), scale, 2.4)
 
 
 def node_row(folder, scale):
     program, jobs = find("node", "nodejs"), at_least(10, 2800, scale)
     os.makedirs(folder, exist_ok=True)
     return row("node", folder, [program, script("script.js"), str(jobs)],
-        "Node.js, main and two worker threads: Buffers, zlib, hashes, ICU, "
-        "functions compiled; V8's own heap is not malloc's", printed,
-        truths.check_lines(truths.node_lines(jobs)), scale, 2.5)
+        printed, truths.check_lines(truths.node_lines(jobs)), scale, 2.5)
 
 
 def redis_ready(cwd):
@@ -233,9 +243,7 @@ def redis_row(folder, scale):
     lines = truths.redis_lines(*kept, requests)
     return row("redis", folder, [program, "--port", "0", "--unixsocket",
         "redis.sock", "--save", "", "--appendonly", "no"],
-        "redis-server over a Unix socket: strings that replace each other, "
-        "then redis-benchmark; nothing kept on disk", printed,
-        truths.check_lines(lines), scale, 2.9,
+        printed, truths.check_lines(lines), scale, 2.9,
         client=[script("redis-client"), "redis.sock", "load.resp",
             str(requests)], ready=redis_ready)
 
@@ -246,10 +254,18 @@ MAKERS = {"redis": redis_row, "lua": lua_row, "python": python_row,
     "zstd": zstd_row, "node": node_row}
 
 
-def rows(folder, scale):
-    """The rows, and (program, package) of those that are not installed."""
+def listed():
+    """(name, origin) of all, without their input."""
+    return [(f"program/{name}", ORIGINS[name]) for name in MAKERS]
+
+
+def rows(folder, scale, is_wanted):
+    """The rows, and (program, package) of those that are not installed. Input
+    is generated for those that are wanted by their name."""
     found, missing = [], []
     for name, make in MAKERS.items():
+        if not is_wanted(f"program/{name}"):
+            continue
         own = os.path.join(os.path.abspath(folder), f"{scale:g}", name)
         try:
             found.append(make(own, scale))

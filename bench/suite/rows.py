@@ -51,9 +51,10 @@ class Row:
     #                                 without it wall time counts
     unit: str = "s"
     seconds: float = 3.0            # a run takes about so long
-    lingers: bool = False           # --linger: memory 2 s after all is freed
+    lingers: bool = False           # --linger: memory when all is freed
     own: bool = False               # holds zbmalloc itself; no other's row
     together: bool = False          # one process measures all allocators
+    started: list = None            # what that process starts
 
 
 def last_object(stderr):
@@ -178,14 +179,13 @@ def start_rows(build, count):
     return [Row(name=f"start/{os.path.basename(command[0])}", kind=START,
         command=[program, "spawn", str(count), *command, "--"], cwd=build,
         time=spawn_times, unit="us", seconds=count * 0.010, together=True,
+        started=command,
         origin=f"posix_spawn of {' '.join(command)} until it has ended")
         for command in STARTS], []
 
 
-def is_wanted(row, patterns, kinds):
+def matches(name, patterns):
     """A pattern without wildcards is looked for anywhere in the name."""
-    if kinds and row.kind not in kinds:
-        return False
-    return not patterns or any(fnmatch.fnmatch(row.name, pattern)
-        if set(pattern) & set("*?[") else pattern in row.name
+    return not patterns or any(fnmatch.fnmatch(name, pattern)
+        if set(pattern) & set("*?[") else pattern in name
         for pattern in patterns)

@@ -370,8 +370,8 @@ def linger_once(row, allocator, plan, result):
     with tempfile.TemporaryDirectory(dir=plan.folder) as folder:
         try:
             report = execute(row, allocator, plan, folder, ["--linger"])
-            result["after_kib"] = number_of(last_object(report[2]),
-                "rss_after_kib")
+            result["after_kib"] = [number_of(last_object(report[2]),
+                "rss_after_kib")]
         except (Failure, WrongOutput, Full) as error:
             fail(result, f"--linger: {error}", **getattr(error, "facts", {}))
 

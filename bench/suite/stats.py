@@ -12,9 +12,14 @@
 4. A tie is whatever is not certain: a is faster or slower than b only when
    both the ratio of minima and the median of the ratios are beyond the noise,
    on the same side.
-5. A mean is geometric, of ratios to glibc, over the rows that all peers and
-   zbmalloc finished, so that nobody gains by failing. The bound `limit` has
-   its mean over those of them that it finished.
+5. A mean is geometric, of ratios to a reference, which is glibc where it can
+   be: over the rows that all peers and zbmalloc finished, so that nobody gains
+   by failing. But a peer that failed more than one of MAY_FAIL rows does not
+   take away the others' mean: his is over those of the rows that he finished,
+   with the number that he failed beside it, and he is nobody's best peer.
+   `limit`, the bound, has its mean over those that it finished.
+6. Memory after all is freed fails by itself (linger.py): the other values of
+   such a cell stand.
 """
 import math
 import statistics
@@ -31,7 +36,9 @@ OWN, PEER, BOUND = "own", "peer", "bound"
 LEAST = {"time", "cpu"}             # judged by the minimum
 METRICS = ["time", "cpu", "peak_kib", "final_kib", "minor_faults",
     "major_faults"]
-MEANS = ["time", "cpu", "peak_kib", "after_kib"]
+LINGERING = ["idle_kib", "after_kib"]
+MEANS = ["time", "cpu", "peak_kib"] + LINGERING
+MAY_FAIL = 10       # one of so many rows
 TOGETHER = "workload+program"
 
 
@@ -91,7 +98,7 @@ def by_round(result, metric):
 def cell_of(result):
     """One allocator in one row, every metric summed up."""
     cell = {"state": result["state"]}
-    for key in ("why", "after_kib"):
+    for key in ("why", "linger_why"):
         if result.get(key) is not None:
             cell[key] = result[key]
     if result["state"] == OK:
@@ -99,6 +106,9 @@ def cell_of(result):
             values = list(by_round(result, metric).values())
             if values:
                 cell[metric] = summary(values)
+        for metric in LINGERING:
+            if result.get(metric):
+                cell[metric] = summary(result[metric])
     return cell
 
 
@@ -106,9 +116,12 @@ def value_of(cell, metric):
     """The one number that counts; None where there is none."""
     if not cell or cell["state"] != OK or metric not in cell:
         return None
-    if metric == "after_kib":
-        return cell[metric]
     return cell[metric]["min" if metric in LEAST else "median"]
+
+
+def has_failed(cell, metric):
+    return bool(cell) and (cell["state"] == FAIL or
+        metric in LINGERING and "linger_why" in cell)
 
 
 def names_of(document, *roles):
@@ -145,25 +158,45 @@ def analyse_row(document, row):
     return done
 
 
+def ratios_of(rows, name, reference, metric):
+    """Of the rows that `name` has finished."""
+    return [value_of(row["cells"][name], metric) /
+            value_of(row["cells"][reference], metric)
+        for row in rows if value_of(row["cells"].get(name), metric)]
+
+
+def concerns(row, metric):
+    """Programs do not linger, whether they fail or not."""
+    return metric not in LINGERING or any(metric in cell or
+        "linger_why" in cell for cell in row["cells"].values())
+
+
+def failed_rows(rows, name, metric):
+    return [row["name"] for row in rows if concerns(row, metric) and
+        has_failed(row["cells"].get(name), metric)]
+
+
 def mean_of(document, rows, metric):
-    """Ratios to glibc; None when there is no row that all finished."""
+    """Ratios to the reference; None when there is no row that all finished."""
     judged = names_of(document, OWN, PEER)
-    reference = "glibc" if "glibc" in judged else judged[0]
-    common = [row for row in rows if all(
-        value_of(row["cells"].get(name), metric) for name in judged)]
+    measured = [row for row in rows
+        if any(value_of(row["cells"].get(name), metric) for name in judged)]
+    failed = {name: len(failed_rows(rows, name, metric)) for name in judged}
+    steady = [name for name in judged if name in names_of(document, OWN) or
+        failed[name] * MAY_FAIL <= len(measured)]
+    reference = "glibc" if "glibc" in steady else steady[-1]
+    common = [row for row in measured if all(
+        value_of(row["cells"].get(name), metric) for name in steady)]
     if not common:
         return None
-    values, counts = {}, {}
-    for name in judged + names_of(document, BOUND):
-        ratios = [value_of(row["cells"][name], metric) /
-                value_of(row["cells"][reference], metric)
-            for row in common
-            if value_of(row["cells"].get(name), metric)]
-        if ratios:
-            values[name] = geometric_mean(ratios)
-            counts[name] = len(ratios)
-    peers = [name for name in names_of(document, PEER) if name in values]
-    mean = {"reference": reference, "values": values, "counts": counts,
+    ratios = {name: ratios_of(common, name, reference, metric)
+        for name in judged + names_of(document, BOUND)}
+    values = {name: geometric_mean(some)
+        for name, some in ratios.items() if some}
+    peers = [name for name in names_of(document, PEER) if name in steady]
+    mean = {"reference": reference, "steady": steady, "values": values,
+        "counts": {name: len(ratios[name]) for name in values},
+        "failed": {name: count for name, count in failed.items() if count},
         "rows": len(common), "of": len(rows),
         "without": [row["name"] for row in rows if row not in common]}
     if peers:
@@ -171,6 +204,12 @@ def mean_of(document, rows, metric):
         for own in names_of(document, OWN):
             mean["to_best"] = values[own] / values[mean["best_peer"]]
     return mean
+
+
+def references(means):
+    """Whom the means are relative to: one name but in odd cases."""
+    return " or ".join(sorted({mean["reference"]
+        for metrics in means.values() for mean in metrics.values()}))
 
 
 def is_own(document, row):
@@ -203,6 +242,25 @@ def analyse(document):
 
 def failures(analysis):
     """(row, allocator, why) of every cell that says FAIL."""
-    return [(row["name"], name, cell.get("why", ""))
-        for row in analysis["rows"] for name, cell in row["cells"].items()
-        if cell["state"] == FAIL]
+    found = []
+    for row in analysis["rows"]:
+        for name, cell in row["cells"].items():
+            if cell["state"] == FAIL:
+                found.append((row["name"], name, cell.get("why", "")))
+            elif "linger_why" in cell:
+                found.append((row["name"], name,
+                    f"--linger: {cell['linger_why']}"))
+    return found
+
+
+def left_out(analysis):
+    """(row, names, why) of the cells that were not measured: no failures."""
+    found = []
+    for row in analysis["rows"]:
+        whose = {}
+        for name, cell in row["cells"].items():
+            if cell["state"] == LEFT_OUT:
+                whose.setdefault(cell.get("why", ""), []).append(name)
+        found += [(row["name"], ", ".join(names), why)
+            for why, names in whose.items()]
+    return found
