@@ -31,8 +31,8 @@ except ImportError:
     sys.exit("bench: no python3-rich; scripts/setup --what bench installs it")
 
 from . import document as pages
-from . import documents, files, layout, machine, options, page, peers, \
-    processes, runner, stats, table, targets
+from . import documents, files, layout, linger, machine, options, page, \
+    peers, processes, runner, stats, table, targets
 from . import rows as suite_rows
 from .files import Refused
 
@@ -157,15 +157,16 @@ def measure(args):
         print(f"bench: the machine is busy (load {about['load before']}): "
             "times will be uncertain", file=sys.stderr)
     started = datetime.datetime.now(datetime.timezone.utc)
+    seed = int(started.timestamp() * 1000)
     with tempfile.TemporaryDirectory(prefix="zbm-bench-") as folder:
         plan = runner.Plan(rows=rows, allocators=allocators,
-            build=args.build, folder=folder,
+            build=args.build, folder=folder, seed=seed,
             rounds=args.runs or (options.QUICK_ROUNDS if args.quick else
                 options.ROUNDS),
+            repeats=linger.QUICK_REPEATS if args.quick else linger.REPEATS,
             memory_mib=about["memory MiB"],
             budget=QUICK_SECONDS if args.quick else None)
         results, done, interrupted = run_with_progress(plan)
-        interrupted *= signal.SIGINT
     kept = [row for row in rows
         if not interrupted or has_begun(results[row.name])]
     if not kept:
@@ -177,7 +178,7 @@ def measure(args):
         "format": documents.FORMAT,
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - plan.begun, 1),
-        "quick": args.quick, "scale": scale_of(args),
+        "quick": args.quick, "scale": scale_of(args), "seed": seed,
         "rounds": done, "interrupted": interrupted, "only": narrowed(args),
         "machine": about,
         "allocators": [vars(allocator) for allocator in allocators],

@@ -1,53 +1,33 @@
 """runner - rounds of runs, allocators interleaved, and what each run gave.
 
 1. A round runs every row once under every allocator, one right after the
-   other, in an order that is drawn anew (SEED) for each row and round.
-2. A run fails when it ends by a signal or a status that is not 0, takes too
-   long, or its output is wrong; then that cell says FAIL and is not run
-   again. Output is compared with glibc's, or with what most agree on.
+   other, in an order that is drawn anew for each row and round, from the
+   plan's seed. The bound comes last, as it uses up memory; who comes first,
+   after the bound of the row before, takes turns from round to round.
+2. A cell whose run fails says FAIL and is not run again. Output is compared
+   with glibc's, or with what most agree on: that finds whose malloc changes
+   what a program does. Whether the output is true is asked apart from that
+   (Row.check, truths.py), of glibc's as well.
 3. Before the first run of a program the proof of peers.py is asked for.
-4. Memory 2 s after all was freed: one run of each workload and allocator
-   after the rounds. They sleep nearly all the time: those of a row run at once.
+4. An allocator that has timed out MAX_TIMEOUTS times is given up: its other
+   cells fail without being run.
 5. A budget in seconds: no round but the first begins that would exceed it,
-   and one that does so nevertheless is left.
+   and one that does so nevertheless is left; so are rows of the first when
+   all of the budget is used up.
+6. An interruption ends the rounds; what was measured until then is kept.
 """
 import collections
-import concurrent.futures
 import dataclasses
-import hashlib
-import json
-import os
 import random
-import signal
-import subprocess
-import tempfile
 import time
 
-from . import peers
-from .rows import TIMED, WrongOutput, last_object, number_of
+from . import linger, peers, processes, starts
+from .rows import TIMED, WrongOutput
+from .runs import Failure, Full, execute, judge_output, sample_of, tail
 from .stats import BOUND, FAIL, LEFT_OUT, OK
 
-SEED = 20260101
-INTERVAL = 10           # ms between two samples of resident memory
-TIMEOUT = 180           # seconds, for a run that nothing is known of
-TIMEOUT_TIMES = 20      # times what it was expected to take, if that is more
-READY_SECONDS = 10      # for a server to answer
-END_SECONDS = 5         # for it to end when its client has
-SERIES_POINTS = 200     # kept of memory over time
-TAIL = 2000             # bytes of stderr kept of a failure
-LINGER_SECONDS = 2
-
-
-class Failure(Exception):
-    """A run that did not end well; .facts go into the JSON."""
-
-    def __init__(self, why, **facts):
-        super().__init__(why)
-        self.facts = facts
-
-
-class Full(Exception):
-    """The bound's memory is used up: no failure."""
+MAX_TIMEOUTS = 2
+NO_TIME = "no time was left"
 
 
 @dataclasses.dataclass
@@ -57,9 +37,60 @@ class Plan:
     build: str
     folder: str                 # scratch
     rounds: int
+    repeats: int = 1            # of linger.py
+    seed: int = 0
     budget: float = None        # seconds
     memory_mib: int = 0         # of the machine
     begun: float = dataclasses.field(default_factory=time.monotonic)
+
+
+class Patience:
+    """Rule 4."""
+
+    def __init__(self):
+        self.timeouts = collections.Counter()
+
+    def note(self, name, error):
+        if isinstance(error, processes.TimedOut) or \
+                getattr(error, "timed_out", False):
+            self.timeouts[name] += 1
+
+    def gave_up(self, name):
+        """Why, or None."""
+        if self.timeouts[name] < MAX_TIMEOUTS:
+            return None
+        return f"gave up after {self.timeouts[name]} timeouts"
+
+
+class Clock:
+    """Knows what each run took, and so what is left."""
+
+    def __init__(self, plan):
+        self.took = {}
+        self.first = {row.name: row.seconds for row in plan.rows}
+
+    def add(self, row, name, seconds):
+        self.took[row.name, name] = seconds
+
+    def expect(self, row, name):
+        if (row.name, name) in self.took:
+            return self.took[row.name, name]
+        others = [seconds for (other, _), seconds in self.took.items()
+            if other == row.name]
+        return sum(others) / len(others) if others else self.first[row.name]
+
+
+class State:
+    """What has become of a plan."""
+
+    def __init__(self, plan):
+        self.plan = plan
+        self.results = {row.name: {a.name: {"state": OK, "samples": [],
+                    "digests": []} for a in allocators_of(row, plan)}
+            for row in plan.rows}
+        self.clock, self.patience = Clock(plan), Patience()
+        self.proofs = {}
+        self.done = 0           # whole rounds
 
 
 def allocators_of(row, plan):
@@ -68,204 +99,34 @@ def allocators_of(row, plan):
     return plan.allocators
 
 
-def tail(data):
-    return data[-TAIL:].decode(errors="replace")
-
-
-def read(path):
-    with open(path, "rb") as file:
-        return file.read()
-
-
-def say_end(report):
-    """None for an exit with 0."""
-    if report["timed_out"]:
-        return f"timed out after {report['wall']:.0f} s"
-    if report["signal"]:
-        return f"killed by {signal.Signals(report['signal']).name}"
-    if report["exit"]:
-        return f"exit status {report['exit']}"
-    return None
-
-
-def measure_command(row, allocator, plan, files):
-    timeout = max(TIMEOUT, TIMEOUT_TIMES * row.seconds)
-    command = [os.path.join(plan.build, "zbm-measure"), "-i", str(INTERVAL),
-        "-o", files["report"], "-s", files["series"], "-t", f"{timeout:.0f}"]
-    if not row.own:
-        command += ["-p", allocator.library]
-    if allocator.role == BOUND:
-        command += ["-m", str(plan.memory_mib // 2)]
-    return command + ["--"]
-
-
-def serve(row, process, files):
-    """Runs the client of a server; returns its wall seconds."""
-    until = time.monotonic() + READY_SECONDS
-    while row.ready and not row.ready(row.cwd):
-        if process.poll() is not None or time.monotonic() > until:
-            raise Failure("the server did not become ready")
-        time.sleep(0.01)
-    begun = time.monotonic()
-    with open(files["stdout"], "wb") as out:
-        done = subprocess.run(row.client, cwd=row.cwd, stdout=out,
-            stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False,
-            env=peers.environment(row.env), timeout=TIMEOUT)
-    if done.returncode:
-        raise Failure(f"the client ended with {done.returncode}",
-            stderr=tail(done.stderr))
-    return time.monotonic() - begun
-
-
-def execute(row, allocator, plan, folder, extra=()):
-    """One run: (report of zbm-measure, stdout, stderr, series)."""
-    files = {name: os.path.join(folder, name)
-        for name in ("report", "series", "stdout", "server", "stderr")}
-    command = measure_command(row, allocator, plan, files) + row.command + \
-        list(extra)
-    wall = failed = None
-    with open(files["server" if row.client else "stdout"], "wb") as out, \
-            open(files["stderr"], "wb") as err:
-        process = subprocess.Popen(command, cwd=row.cwd, stdout=out,
-            stderr=err, stdin=subprocess.DEVNULL,
-            env=peers.environment(row.env))
-        try:
-            if row.client:
-                try:
-                    wall = serve(row, process, files)
-                except (Failure, subprocess.TimeoutExpired) as error:
-                    failed = error
-                end_server(process)
-            else:
-                process.wait()
-        except BaseException:
-            # Its child dies with it.
-            process.kill()
-            process.wait()
-            raise
-    stderr = read(files["stderr"])
-    if process.returncode:
-        raise Failure("zbm-measure itself failed", stderr=tail(stderr))
-    report = json.loads(read(files["report"]))
-    if row.client and report["signal"] == signal.SIGTERM:
-        report.update(signal=0, exit=0)
-    judge_end(allocator, report, stderr)
-    if failed:
-        raise Failure(str(failed), **{"stderr": tail(stderr),
-            **getattr(failed, "facts", {})})
-    if wall is not None:
-        report["wall"] = wall
-    return report, read(files["stdout"]), stderr, read_series(files["series"])
-
-
-def end_server(process):
-    """The client may have ended it; SIGTERM goes on to the server."""
-    for end in (None, process.terminate, process.kill):
-        if end:
-            end()
-        try:
-            process.wait(timeout=END_SECONDS)
-            return
-        except subprocess.TimeoutExpired:
-            pass
-    process.wait()
-
-
-def judge_end(allocator, report, stderr):
-    why = say_end(report)
-    if not why:
-        return
-    if allocator.role == BOUND and report["exit"] == peers.LIMIT_FULL:
-        raise Full("needs more than half of the machine's memory")
-    raise Failure(why, stderr=tail(stderr), exit=report["exit"],
-        signal=report["signal"])
-
-
-def read_series(path):
-    """[ms, KiB] pairs, thinned out to the highest of each stretch."""
-    points = [[int(word) for word in line.split()]
-        for line in read(path).decode().splitlines()]
-    stretch = -(-len(points) // SERIES_POINTS) or 1
-    return [max(points[i:i + stretch], key=lambda point: point[1])
-        for i in range(0, len(points), stretch)]
-
-
-def judge_output(row, stdout):
-    """The digest that must be the same under all allocators."""
-    if not row.output:
-        return None
-    try:
-        output = row.output(row.cwd, stdout)
-        wrong = row.check(output) if row.check else None
-    except OSError as error:
-        wrong = f"no output: {error}"
-    if wrong:
-        raise WrongOutput(wrong)
-    return hashlib.sha256(output).hexdigest()
-
-
-def sample_of(row, report, stdout, stderr, number):
-    sample = {"round": number, "wall": report["wall"],
-        "cpu": report["user"] + report["system"]}
-    for name in ("user", "system", "peak_kib", "final_kib", "minor_faults",
-            "major_faults"):
-        sample[name] = report[name]
-    if not sample["final_kib"]:
-        # Ended before the first sample.
-        del sample["final_kib"]
-    sample["time"] = row.time(stdout, stderr) if row.time else report["wall"]
-    return sample
-
-
 def fail(result, why, **facts):
     result.update(state=FAIL, why=why, **facts)
 
 
 def run_once(row, allocator, plan, result, number):
-    """One run, into its result."""
-    with tempfile.TemporaryDirectory(dir=plan.folder) as folder:
-        stderr = b""
-        try:
-            report, stdout, stderr, series = execute(row, allocator, plan,
-                folder)
-            digest = judge_output(row, stdout)
-            result["samples"].append(
-                sample_of(row, report, stdout, stderr, number))
-        except Full as error:
-            result.update(state=LEFT_OUT, why=str(error))
-            return
-        except Failure as error:
-            fail(result, str(error), round=number, **error.facts)
-            return
-        except WrongOutput as error:
-            fail(result, f"wrong output: {error}", round=number,
-                stderr=tail(stderr))
-            return
+    """One run, into its result; the error, if there was one."""
+    stderr = b""
+    try:
+        outcome = execute(row, allocator, plan)
+        stderr = outcome.stderr
+        digest = judge_output(row, outcome.stdout)
+        sample = sample_of(row, outcome, number)
+    except Full as error:
+        result.update(state=LEFT_OUT, why=str(error))
+        return error
+    except Failure as error:
+        fail(result, str(error), round=number, **error.facts)
+        return error
+    except WrongOutput as error:
+        fail(result, f"wrong output: {error}", round=number,
+            stderr=tail(stderr))
+        return error
+    result["samples"].append(sample)
     if digest:
         result["digests"].append(digest)
     if "series" not in result and row.kind in TIMED:
-        result["series"] = series
-
-
-def run_together(row, plan, results, number):
-    """One process that measures all: start-up."""
-    names = [a for a in plan.allocators
-        if results[a.name]["state"] == OK]
-    libraries = ["-" if a.name == "glibc" else a.library for a in names]
-    done = subprocess.run(row.command + libraries, cwd=row.cwd, check=False,
-        env=peers.environment(), capture_output=True)
-    try:
-        times = row.time(done.stdout, done.stderr)
-    except (IndexError, ValueError):
-        times = []
-    if done.returncode or len(times) != len(names):
-        for allocator in names:
-            fail(results[allocator.name], "the spawning program failed: "
-                f"{tail(done.stderr).strip()}", round=number)
-        return
-    for allocator, value in zip(names, times):
-        results[allocator.name]["samples"].append(
-            {"round": number, "time": value})
+        result["series"] = outcome.series
+    return None
 
 
 def judge_digests(results):
@@ -290,118 +151,69 @@ def judge_digests(results):
                 "wrong output: it differs from most others'")
 
 
-class Clock:
-    """Knows what each run took, and so what is left."""
-
-    def __init__(self, plan):
-        self.took = {}
-        self.first = {row.name: row.seconds for row in plan.rows}
-
-    def add(self, row, name, seconds):
-        self.took[row.name, name] = seconds
-
-    def expect(self, row, name):
-        if (row.name, name) in self.took:
-            return self.took[row.name, name]
-        others = [seconds for (other, _), seconds in self.took.items()
-            if other == row.name]
-        return sum(others) / len(others) if others else self.first[row.name]
-
-
-def proof_of(row, allocator, proofs):
-    """Kept for the program: its rows differ in arguments only."""
-    key = (row.command[0], tuple(sorted(row.env.items())), allocator.library)
-    if key not in proofs:
-        proofs[key] = peers.prove(row.command, row.cwd, row.env,
-            allocator.library)
-    return proofs[key]
-
-
-def jobs_of_round(plan, number):
-    """(row, allocators in the order drawn) of each row."""
-    for row in plan.rows:
-        order = list(allocators_of(row, plan))
-        random.Random(f"{SEED} {number} {row.name}").shuffle(order)
-        yield row, order
-
-
-def seconds_of_round(plan, clock, results):
-    return sum(row.seconds if row.together else
-        sum(clock.expect(row, a.name) for a in allocators_of(row, plan)
-            if results[row.name][a.name]["state"] == OK)
-        for row in plan.rows)
-
-
-def seconds_of_linger(plan):
-    count = len(plan.allocators)
-    cpus = os.cpu_count() or 1
-    return sum(LINGER_SECONDS + row.seconds * count / cpus
-        for row in plan.rows if row.lingers)
-
-
-def run_round(plan, number, results, clock, proofs, progress):
-    left = seconds_of_round(plan, clock, results)
-    for row, order in jobs_of_round(plan, number):
-        if number and not is_affordable(plan, seconds_of_linger(plan)):
-            return
-        if row.together:
-            progress(f"round {number + 1}", row.name, "", left)
-            run_together(row, plan, results[row.name], number)
-            left -= row.seconds
-            continue
-        for allocator in order:
-            result = results[row.name][allocator.name]
-            if result["state"] != OK:
-                continue
-            expected = clock.expect(row, allocator.name)
-            progress(f"round {number + 1}", row.name, allocator.name, left)
-            begun = time.monotonic()
-            if not row.own and number == 0:
-                unproven = proof_of(row, allocator, proofs)
-                if unproven:
-                    fail(result, f"not proven: {unproven}")
-            if result["state"] == OK:
-                run_once(row, allocator, plan, result, number)
-            clock.add(row, allocator.name, time.monotonic() - begun)
-            left -= expected
-
-
-def linger_once(row, allocator, plan, result):
-    with tempfile.TemporaryDirectory(dir=plan.folder) as folder:
+def proof_of(row, allocator, state):
+    """Kept for the program: its rows differ in arguments only. An error, or
+    None."""
+    command = row.started or row.command
+    preloaded = not row.started or starts.library_of(allocator) != "-"
+    key = (command[0], tuple(sorted(row.env.items())), allocator.library,
+        preloaded)
+    if key not in state.proofs:
         try:
-            report = execute(row, allocator, plan, folder, ["--linger"])
-            result["after_kib"] = [number_of(last_object(report[2]),
-                "rss_after_kib")]
-        except (Failure, WrongOutput, Full) as error:
-            fail(result, f"--linger: {error}", **getattr(error, "facts", {}))
+            unproven = peers.prove(command, row.cwd, row.env,
+                allocator.library, preloaded)
+            error = unproven and Failure(f"not proven: {unproven}")
+        except processes.TimedOut as timeout:
+            error = Failure(f"not proven: {timeout}", timed_out=True)
+        state.patience.note(allocator.name, error)
+        state.proofs[key] = error
+    return state.proofs[key]
 
 
-def fitting(plan, results):
-    """How many of a row may run at once in half of the memory."""
-    largest = max((sample["peak_kib"] for result in results.values()
-        for sample in result["samples"]), default=0)
-    count = (plan.memory_mib << 9) // largest if largest else 1
-    return max(1, min(count, len(results)))
+def order_of(row, plan, number):
+    """Rule 1."""
+    some = allocators_of(row, plan)
+    bound = [a for a in some if a.role == BOUND]
+    rest = [a for a in some if a.role != BOUND]
+    random.Random(f"{plan.seed} {row.name}").shuffle(rest)
+    first = [rest.pop(number % len(rest))] if rest else []
+    random.Random(f"{plan.seed} {number} {row.name}").shuffle(rest)
+    return first + rest + bound
 
 
-def run_linger(plan, results, progress):
-    """Rule 4; the bound frees nothing and would say nothing."""
-    left = seconds_of_linger(plan)
-    for row in plan.rows:
-        if not row.lingers:
-            continue
-        progress("after 2 s", row.name, "all", left)
-        with concurrent.futures.ThreadPoolExecutor(
-                fitting(plan, results[row.name])) as pool:
-            runs = [pool.submit(linger_once, row, allocator, plan,
-                    results[row.name][allocator.name])
-                for allocator in plan.allocators
-                if allocator.role != BOUND and
-                results[row.name][allocator.name]["state"] == OK]
-            for run in runs:
-                run.result()
-        left -= LINGER_SECONDS + row.seconds * len(plan.allocators) / \
-            (os.cpu_count() or 1)
+def is_ready(row, allocator, state, number):
+    """Whether the cell is to be run: it has not failed, and is proven."""
+    result = state.results[row.name][allocator.name]
+    if result["state"] != OK:
+        return False
+    gave_up = state.patience.gave_up(allocator.name)
+    if gave_up:
+        fail(result, gave_up, round=number)
+        return False
+    unproven = None
+    if not row.own and number == 0:
+        unproven = proof_of(row, allocator, state)
+    if unproven:
+        fail(result, str(unproven), round=number)
+    return not unproven
+
+
+def run_start_row(row, state, number):
+    def failed(result, allocator, error):
+        state.patience.note(allocator.name, error)
+        fail(result, str(error), round=number)
+
+    for allocator in state.plan.allocators:
+        is_ready(row, allocator, state, number)
+    starts.run(row, state, number, failed)
+
+
+def seconds_of_round(state):
+    return sum(row.seconds if row.together else
+        sum(state.clock.expect(row, a.name)
+            for a in allocators_of(row, state.plan)
+            if state.results[row.name][a.name]["state"] == OK)
+        for row in state.plan.rows)
 
 
 def is_affordable(plan, needed):
@@ -409,32 +221,78 @@ def is_affordable(plan, needed):
         time.monotonic() - plan.begun + needed <= plan.budget
 
 
-def run(plan, progress):
-    """Results by row and allocator, the rounds done, and whether Ctrl-C came.
-    `progress` is called with (stage, row, allocator, seconds left of it)."""
-    results = {row.name: {a.name: {"state": OK, "samples": [], "digests": []}
-            for a in allocators_of(row, plan)} for row in plan.rows}
-    clock, proofs, done, interrupted = Clock(plan), {}, 0, False
-    linger = seconds_of_linger(plan)
-    try:
-        while done < plan.rounds:
-            rounds_left = plan.rounds - done - 1
-            one = seconds_of_round(plan, clock, results)
-            if done and not is_affordable(plan, one + linger):
-                break
+def leave_out(row, state):
+    for result in state.results[row.name].values():
+        result.update(state=LEFT_OUT, why=NO_TIME)
 
-            def tell(stage, row, name, left, more=rounds_left * one + linger):
-                progress(stage, row, name, left + more)
 
-            run_round(plan, done, results, clock, proofs, tell)
-            done += 1
-        run_linger(plan, results, progress)
-    except KeyboardInterrupt:
-        interrupted = True
+def run_round(state, number, progress):
+    """False when it was left before its end."""
+    plan, left = state.plan, seconds_of_round(state)
+    linger_seconds = linger.seconds_of(state)
+    for row in plan.rows:
+        if number and not is_affordable(plan, linger_seconds):
+            return False
+        if not is_affordable(plan, 0):
+            leave_out(row, state)
+            continue
+        if row.together:
+            progress(f"round {number + 1}", row.name, "", left)
+            run_start_row(row, state, number)
+            left -= row.seconds
+            continue
+        for allocator in order_of(row, plan, number):
+            result = state.results[row.name][allocator.name]
+            if result["state"] != OK:
+                continue
+            expected = state.clock.expect(row, allocator.name)
+            progress(f"round {number + 1}", row.name, allocator.name, left)
+            begun = time.monotonic()
+            if is_ready(row, allocator, state, number):
+                state.patience.note(allocator.name,
+                    run_once(row, allocator, plan, result, number))
+            state.clock.add(row, allocator.name, time.monotonic() - begun)
+            left -= expected
+    return True
+
+
+def run_rounds(state, progress):
+    plan = state.plan
+    linger_seconds = linger.seconds_of(state)
+    while state.done < plan.rounds:
+        one = seconds_of_round(state)
+        if state.done and not is_affordable(plan, one + linger_seconds):
+            break
+        more = (plan.rounds - state.done - 1) * one + linger_seconds
+
+        def tell(stage, row, name, left, more=more):
+            progress(stage, row, name, left + more)
+
+        if not run_round(state, state.done, tell):
+            break
+        state.done += 1
+
+
+def end(results):
+    """What can be said only when all runs are over."""
     for row in results.values():
         judge_digests(row)
         for result in row.values():
             result["digests"] = sorted(set(result["digests"]))
             if result["state"] == OK and not result["samples"]:
                 result.update(state=LEFT_OUT, why="interrupted before it ran")
-    return results, done, interrupted
+
+
+def run(plan, progress):
+    """Results by row and allocator, the whole rounds, and the number of the
+    signal that ended them, or 0. `progress` is called with (stage, row,
+    allocator, seconds left)."""
+    state, interrupted = State(plan), 0
+    try:
+        run_rounds(state, progress)
+        if is_affordable(plan, 0):
+            linger.run_all(state, progress)
+    except KeyboardInterrupt as error:
+        interrupted = int(processes.signal_of(error))
+    end(state.results)
+    return state.results, state.done, interrupted

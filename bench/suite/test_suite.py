@@ -11,11 +11,14 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import unittest.mock
 
-from . import peers, runner, stats
-from .rows import Row, workload_check, workload_output, workload_time
+from . import peers, processes, runner, runs, starts, stats
+from .options import Refused
+from .rows import Row, spawn_times, workload_check, workload_output, \
+    workload_time
 
 BENCH = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NO_BUILTIN = ["-fno-builtin-malloc", "-fno-builtin-calloc",
@@ -31,6 +34,7 @@ def setUpModule():
         return
     build = scratch.name
     compile_c("measure.c", "zbm-measure")
+    compile_c("zbm-bench.c", "zbm-bench", "-pthread", *NO_BUILTIN)
     compile_c("limit.c", "liblimit.so", "-shared", "-fPIC", *NO_BUILTIN)
 
 
@@ -50,9 +54,19 @@ def allocators():
         peers.Allocator("glibc", stats.PEER, libc)]
 
 
-def script_row(text, **more):
+def made_library(name, body):
+    """A library whose constructor does that."""
+    path = os.path.join(scratch.name, f"lib{name}.so")
+    code = "#include <stdlib.h>\n#include <unistd.h>\n" \
+        f"__attribute__((constructor)) static void run(void) {{ {body} }}"
+    subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-x", "c",
+        "-", "-o", path], input=code, text=True, check=True)
+    return path
+
+
+def script_row(text, name="workload/script", **more):
     """The script knows its allocator by LD_PRELOAD."""
-    return Row(name="workload/script", kind="workload",
+    return Row(name=name, kind="workload",
         command=["/bin/sh", "-c", text], output=workload_output,
         check=workload_check, time=workload_time, **more)
 
@@ -145,20 +159,31 @@ class Runs(unittest.TestCase):
         row.time = None
         result = {"state": stats.OK, "samples": [], "digests": []}
         plan = runner.Plan([row], allocators(), build, scratch.name, 1)
-        with unittest.mock.patch.object(runner, "END_SECONDS", 0.1):
+        with unittest.mock.patch.object(runs, "END_SECONDS", 0.1):
             runner.run_once(row, plan.allocators[0], plan, result, 0)
         self.assertEqual(result["state"], stats.OK, result)
         self.assertTrue(0.2 < result["samples"][0]["time"] < 3)
 
     def test_order_is_drawn_anew_and_repeatable(self):
+        def orders(seed):
+            plan = runner.Plan([script_row("")], many, build, "", 1, 1, seed)
+            return [[a.name for a in runner.order_of(plan.rows[0], plan, i)]
+                for i in range(6)]
+
         many = [peers.Allocator(f"a{i}", stats.PEER, "") for i in range(5)]
+        self.assertEqual(orders(1), orders(1))
+        self.assertNotEqual(orders(1), orders(2))
+        self.assertGreater(len(set(map(tuple, orders(1)))), 3)
+
+    def test_all_follow_the_bound_equally_often(self):
+        many = [peers.Allocator(f"a{i}", stats.PEER, "") for i in range(5)]
+        many.insert(2, peers.Allocator("limit", stats.BOUND, ""))
         plan = runner.Plan([script_row("")], many, build, "", 1)
-        orders = [[a.name for a in order] for number in range(6)
-            for _, order in runner.jobs_of_round(plan, number)]
-        again = [[a.name for a in order] for number in range(6)
-            for _, order in runner.jobs_of_round(plan, number)]
-        self.assertEqual(orders, again)
-        self.assertGreater(len(set(map(tuple, orders))), 3)
+        orders = [[a.name for a in runner.order_of(plan.rows[0], plan, i)]
+            for i in range(10)]
+        self.assertEqual({order[-1] for order in orders}, {"limit"})
+        firsts = [order[0] for order in orders]
+        self.assertEqual({firsts.count(f"a{i}") for i in range(5)}, {2})
 
     def test_budget_ends_the_rounds(self):
         row = script_row("sleep 0.2; " + GOOD)
@@ -166,6 +191,157 @@ class Runs(unittest.TestCase):
             rounds=50, budget=1.5)
         _, done, _ = runner.run(plan, lambda *ignored: None)
         self.assertTrue(1 <= done <= 3, done)
+
+
+    def test_first_round_has_a_budget_as_well(self):
+        rows = [script_row("sleep 0.2; " + GOOD, name=f"workload/{i}")
+            for i in range(30)]
+        plan = runner.Plan(rows, allocators(), build, scratch.name, 1,
+            budget=1)
+        results, _, _ = runner.run(plan, lambda *ignored: None)
+        self.assertEqual(results["workload/0"]["glibc"]["state"], stats.OK)
+        last = results["workload/29"]["glibc"]
+        self.assertEqual((last["state"], last["why"]),
+            (stats.LEFT_OUT, runner.NO_TIME))
+
+    def test_peak_is_never_below_the_end(self):
+        touch = "import mmap,threading,time\ndef f():\n" \
+            " m=mmap.mmap(-1,1<<22)\n m[::4096]=bytes(1<<10)\n" \
+            " keep.append(m)\nkeep=[]\n" \
+            "t=[threading.Thread(target=f) for i in range(8)]\n" \
+            "[x.start() for x in t]\ntime.sleep(.1)"
+        row = Row(name="workload/touch", kind="workload",
+            command=[sys.executable, "-c", touch])
+        plan = runner.Plan([row], allocators(), build, scratch.name, 1)
+        report = runs.execute(row, plan.allocators[1], plan).report
+        self.assertGreaterEqual(report["peak_kib"], report["final_kib"])
+
+
+class Hanging(unittest.TestCase):
+    """Timeouts, and what is left of a program."""
+
+    def test_allocator_is_given_up_after_two_timeouts(self):
+        hang = 'case $LD_PRELOAD in *limit*) sleep 100;; esac; ' + GOOD
+        extra = peers.Allocator("limit", stats.PEER,
+            os.path.join(build, "liblimit.so"))
+        rows = [script_row(hang, name=f"workload/{i}") for i in range(4)]
+        plan = runner.Plan(rows, allocators() + [extra], build, scratch.name,
+            2)
+        begun = time.monotonic()
+        with unittest.mock.patch.object(runs, "TIMEOUT", 1), \
+                unittest.mock.patch.object(runs, "TIMEOUT_TIMES", 0):
+            results, done, _ = runner.run(plan, lambda *ignored: None)
+        self.assertLess(time.monotonic() - begun, 8)
+        self.assertEqual(done, 2)
+        whys = [results[row.name]["limit"]["why"] for row in rows]
+        self.assertEqual(whys[2:], ["gave up after 2 timeouts"] * 2)
+        self.assertTrue(all("timed out" in why for why in whys[:2]), whys)
+        self.assertEqual(len(results["workload/3"]["glibc"]["samples"]), 2)
+
+    def test_constructor_that_aborts_is_told(self):
+        with self.assertRaisesRegex(Refused, "x: .*killed by SIGABRT"):
+            peers.check_preload(peers.Allocator("x", stats.PEER,
+                made_library("abort", "abort();")))
+
+    def test_constructor_that_hangs_is_told(self):
+        library = made_library("hang", "for (;;) sleep(9);")
+        with unittest.mock.patch.object(peers, "PRELOAD_SECONDS", 0.3), \
+                self.assertRaisesRegex(Refused, "timed out after 0.3 s"):
+            peers.check_preload(peers.Allocator("x", stats.PEER, library))
+        with unittest.mock.patch.object(peers, "PROOF_SECONDS", 0.3), \
+                self.assertRaises(processes.TimedOut):
+            peers.prove(["/bin/true"], "/", {}, library)
+
+    def test_interruption_keeps_what_was_measured(self):
+        rows = [script_row(GOOD, name="workload/0"),
+            script_row("exec sleep 77.25", name="workload/1")]
+        plan = runner.Plan(rows, allocators(), build, scratch.name, 3)
+
+        def tell(_stage, row, _name, _left):
+            if row == "workload/1":
+                raise processes.Interrupted(15)
+
+        results, done, number = runner.run(plan, tell)
+        self.assertEqual((done, number), (0, 15))
+        self.assertEqual(results["workload/0"]["glibc"]["state"], stats.OK)
+        self.assertEqual(results["workload/1"]["glibc"]["state"],
+            stats.LEFT_OUT)
+
+    def test_stopped_run_leaves_neither_program_nor_folder(self):
+        plan = runner.Plan([], allocators(), build, scratch.name, 1)
+        row = script_row("sleep 77.125 & sleep 77.125")
+        with runs.Run(row, plan.allocators[1], plan) as run:
+            time.sleep(0.2)
+        self.assertFalse(os.path.exists(run.folder))
+        time.sleep(0.1)
+        alive = subprocess.run(["ps", "-eo", "args"], text=True, check=True,
+            stdout=subprocess.PIPE).stdout
+        self.assertNotIn("sleep 77.125", alive)
+
+
+class AllFreed(unittest.TestCase):
+    """linger.py"""
+    BOTH = GOOD + "; case $1 in --linger) echo '{\"rss_idle_kib\": 20, " \
+        "\"rss_after_kib\": 10}' >&2;; esac"
+
+    def run_lingering(self, text, repeats=3):
+        row = script_row(text, lingers=True)
+        row.command.append("script")
+        plan = runner.Plan([row], allocators(), build, scratch.name, 1,
+            repeats=repeats, memory_mib=4096)
+        return runner.run(plan, lambda *ignored: None)[0][row.name]
+
+    def test_both_memories_are_taken_three_times(self):
+        result = self.run_lingering(self.BOTH)["glibc"]
+        self.assertEqual(result["idle_kib"], [20] * 3)
+        self.assertEqual(result["after_kib"], [10] * 3)
+
+    def test_failure_leaves_the_samples(self):
+        result = self.run_lingering(GOOD +
+            "; case $1 in --linger) kill -SEGV $$;; esac")["glibc"]
+        self.assertEqual(result["state"], stats.OK)
+        self.assertEqual(result["linger_why"], "killed by SIGSEGV")
+        self.assertEqual(len(result["samples"]), 1)
+        cell = stats.cell_of(result)
+        self.assertTrue(stats.has_failed(cell, "idle_kib"))
+        self.assertFalse(stats.has_failed(cell, "time"))
+        self.assertIsNotNone(stats.value_of(cell, "time"))
+
+
+class Starts(unittest.TestCase):
+    def run_true(self, *libraries):
+        chosen = allocators() + [peers.Allocator(f"x{i}", stats.PEER, path)
+            for i, path in enumerate(libraries)]
+        row = Row(name="start/true", kind="start", command=[
+            os.path.join(build, "zbm-bench"), "spawn", "5", "/bin/true",
+            "--"], together=True, started=["/bin/true"], time=spawn_times)
+        plan = runner.Plan([row], chosen, build, scratch.name, 1)
+        return runner.run(plan, lambda *ignored: None)[0][row.name]
+
+    def test_failure_is_that_of_its_allocator(self):
+        crash = made_library("crash", "if (!getenv(\"LD_DEBUG\")) abort();")
+        with unittest.mock.patch.object(runner.peers, "prove",
+                lambda *ignored: None):
+            results = self.run_true(crash, os.path.join(build, "liblimit.so"))
+        self.assertEqual(results["x0"]["state"], stats.FAIL)
+        self.assertIn("fails under", results["x0"]["why"])
+        for name in "zbmalloc", "glibc", "x1":
+            self.assertEqual(len(results[name]["samples"]), 1, name)
+
+    def test_hanging_start_is_found_by_trying_alone(self):
+        hang = made_library("hang", "for (;;) sleep(9);")
+        with unittest.mock.patch.object(runner.peers, "prove",
+                lambda *ignored: None), \
+                unittest.mock.patch.object(starts, "SECONDS", 1), \
+                unittest.mock.patch.object(starts, "ALONE_SECONDS", 0.5):
+            results = self.run_true(hang)
+        self.assertIn("timed out", results["x0"]["why"])
+        self.assertEqual(results["glibc"]["state"], stats.OK)
+
+    def test_starts_are_proven(self):
+        results = self.run_true(made_library("empty", ""))
+        self.assertIn("not proven", results["x0"]["why"])
+        self.assertEqual(results["zbmalloc"]["state"], stats.OK)
 
 
 class Proofs(unittest.TestCase):

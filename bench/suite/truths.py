@@ -3,7 +3,9 @@
 1. A truth is computed here in another way than the program does it, so that
    a heap that gives away the same memory twice does not go unseen, even if it
    does so in every run.
-2. checker functions return what Row.check wants: None, or what is wrong.
+2. So a truth does not depend on glibc, with whose output the others' is
+   compared besides (runner.py): a run must pass both.
+3. checker functions return what Row.check wants: None, or what is wrong.
 """
 import functools
 import hashlib
