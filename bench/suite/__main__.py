@@ -28,7 +28,9 @@ if __name__ == "__main__" and \
 try:
     from rich.progress import BarColumn, Progress, TextColumn
 except ImportError:
-    sys.exit("bench: no python3-rich; scripts/setup --what bench installs it")
+    print("bench: no python3-rich; scripts/setup --what bench installs it",
+        file=sys.stderr)
+    sys.exit(2)
 
 from . import document as pages
 from . import documents, files, layout, linger, machine, options, page, \

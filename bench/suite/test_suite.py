@@ -7,6 +7,7 @@
    sums or end well. Without ZBM_BENCH_BUILD it is compiled for the occasion.
 2. The bound is the real liblimit.so; `glibc` stands for all other allocators.
 """
+import json
 import os
 import subprocess
 import sys
@@ -277,6 +278,51 @@ class Hanging(unittest.TestCase):
         alive = subprocess.run(["ps", "-eo", "args"], text=True, check=True,
             stdout=subprocess.PIPE).stdout
         self.assertNotIn("sleep 77.125", alive)
+
+
+class Whole(unittest.TestCase):
+    """A run from its begin to its end, of false workloads."""
+    WORKLOAD = "#!/bin/sh\ncase $1 in\n" \
+        "--list) printf 'a\\t0.1\\tgood\\nb\\t0.1\\thangs\\n' ;;\n" \
+        "a) " + GOOD + " ;;\nb) : >$0.b; exec sleep 77.5 ;;\nesac\n"
+
+    def test_signal_keeps_what_was_measured_and_gives_its_status(self):
+        for number in processes.SIGNALS:
+            with tempfile.TemporaryDirectory(dir=scratch.name) as folder:
+                self.interrupt(folder, number)
+
+    def interrupt(self, folder, number):
+        workload = os.path.join(folder, "zbm-workload")
+        with open(workload, "w", encoding="ascii") as file:
+            file.write(self.WORKLOAD)
+        os.chmod(workload, 0o755)
+        os.symlink(os.path.join(build, "zbm-measure"),
+            os.path.join(folder, "zbm-measure"))
+        path = os.path.join(folder, "out.json")
+        temporary = os.path.join(folder, "tmp")
+        os.mkdir(temporary)
+        suite = subprocess.Popen([sys.executable, "-m", "suite", "--lib",
+            peers.find_libc(), "--build", folder, "--allocators", "glibc",
+            "--kind", "workload", "--json", path],
+            env=dict(os.environ, PYTHONPATH=BENCH,
+            TMPDIR=temporary), stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True)
+        until = time.monotonic() + 30
+        while not os.path.exists(workload + ".b") and \
+                time.monotonic() < until:
+            time.sleep(0.02)
+        time.sleep(0.1)
+        suite.send_signal(number)
+        out, err = suite.communicate(timeout=30)
+        self.assertEqual(suite.returncode, 128 + number, err)
+        self.assertNotIn("Traceback", err)
+        self.assertIn("interrupted", out)
+        with open(path, encoding="utf-8") as file:
+            document = json.load(file)
+        self.assertEqual(document["interrupted"], number)
+        self.assertEqual([row["name"] for row in document["rows"]],
+            ["workload/a"])
+        self.assertEqual(os.listdir(temporary), [])
 
 
 class AllFreed(unittest.TestCase):
