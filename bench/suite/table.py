@@ -120,11 +120,11 @@ def show_metric(out, document, rows, metric, title):
 
 def mean_text(mean, name):
     """A mean over fewer rows says so."""
-    if name not in mean["values"]:
-        return NO_VALUE
     failed = mean["failed"].get(name)
-    return f"{mean['values'][name]:.3f}" + \
-        (f" (failed {failed} rows)" if failed else "")
+    words = f"failed {failed} rows" if failed else ""
+    if name not in mean["values"]:
+        return words or NO_VALUE
+    return f"{mean['values'][name]:.3f}" + (f" ({words})" if words else "")
 
 
 def show_means(out, document, means):
