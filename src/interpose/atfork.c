@@ -6,14 +6,32 @@
  *    which calls this name.
  * 3. Weak, for a static link: the C library's own comes with its fork, and
  *    takes this one's place.
+ * 4. A C library that its tables do not show (os/elf.h) is asked for through
+ *    dlsym, which locks and may allocate.
  */
 #include "heap/heap.h"
 #include "os/thread.h"
 
+#ifdef PIC
+#include <dlfcn.h>
+#endif
+
+static thread_atfork_fn *libc_atfork_find(void)
+{
+	thread_atfork_fn *found = thread_libc_atfork();
+
+#ifdef PIC
+	if (!found)
+		found = (thread_atfork_fn *)dlsym(RTLD_NEXT,
+						  "__register_atfork");
+#endif
+	return found;
+}
+
 int thread_own_atfork(void (*prepare)(void), void (*parent)(void),
 		      void (*child)(void), void *dso)
 {
-	thread_atfork_fn *libc_atfork = thread_libc_atfork();
+	thread_atfork_fn *libc_atfork = libc_atfork_find();
 
 	heap_fork_register();
 	return libc_atfork ? libc_atfork(prepare, parent, child, dso) : ENOMEM;

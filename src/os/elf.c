@@ -15,19 +15,49 @@
 #define MAX_OBJECTS	65536	/* in a namespace: ends a broken list */
 #define MAX_PATH	4096
 
-/*
- * _r_debug with the field that versions from 2 on have; absent from static
- * programs.
- */
-extern struct r_debug_extended first_space __asm__("_r_debug")
-	__attribute__((weak));
+/* Absent from static programs. */
+extern struct r_debug debug_list __asm__("_r_debug") __attribute__((weak));
+
+/* Of the object that this code is in. */
+extern ElfW(Dyn) own_dynamic[] __asm__("_DYNAMIC")
+	__attribute__((weak, visibility("hidden")));
+
+/* ld.so's own, which a program's dynamic section names for debuggers: a program
+ * that refers to _r_debug has put a copy in its place, shorter than it and as
+ * it was at the start. NULL: no section names it. */
+static const struct r_debug_extended *debug_find(void)
+{
+	const struct link_map *program = &debug_list ? debug_list.r_map : NULL;
+	const ElfW(Dyn) *dyn = program ? program->l_ld : NULL;
+
+	for (; dyn && dyn->d_tag != DT_NULL; dyn++)
+		if (dyn->d_tag == DT_DEBUG)
+			return (const struct r_debug_extended *)
+				dyn->d_un.d_ptr;
+	return NULL;
+}
 
 const struct r_debug_extended *
 elf_next_space(const struct r_debug_extended *space)
 {
+	const struct r_debug_extended *own = debug_find();
+
 	if (!space)
-		return &first_space;
-	return first_space.base.r_version < 2 ? NULL : space->r_next;
+		return own ? own :
+			     (const struct r_debug_extended *)&debug_list;
+	/* The field came with this version. */
+	return own && own->base.r_version >= 2 ? space->r_next : NULL;
+}
+
+/* Copies the entry at *at, and goes on to the next. False: the list ends. */
+static bool map_read(uintptr_t *at, struct link_map *map)
+{
+	if (!*at || !probe_readable(*at) ||
+	    !probe_readable(*at + sizeof(*map) - 1))
+		return false;
+	memcpy(map, (const void *)*at, sizeof(*map));
+	*at = (uintptr_t)map->l_next;
+	return true;
 }
 
 /* Whether the last component of the path is `name`. Neither the path nor
@@ -77,23 +107,49 @@ static bool read_tables(const struct link_map *map, struct elf_object *object)
 	return object->symbols && object->strings && object->hash;
 }
 
+typedef bool map_wanted_fn(const struct link_map *map, const void *what);
+
+/* The first entry that is wanted. */
+static bool map_find(const struct r_debug_extended *space,
+		     map_wanted_fn *wanted, const void *what,
+		     struct link_map *map)
+{
+	uintptr_t at = (uintptr_t)space->base.r_map;
+
+	for (size_t i = 0; i < MAX_OBJECTS && map_read(&at, map); i++)
+		if (wanted(map, what))
+			return true;
+	return false;
+}
+
+static bool map_has_name(const struct link_map *map, const void *file_name)
+{
+	return path_ends_with((uintptr_t)map->l_name, file_name);
+}
+
 bool elf_find_object(const struct r_debug_extended *space,
 		     const char *file_name, struct elf_object *object)
 {
-	uintptr_t at = (uintptr_t)space->base.r_map;
 	struct link_map map;
-	size_t i;
 
-	for (i = 0; at && i < MAX_OBJECTS; i++) {
-		if (!probe_readable(at) ||
-		    !probe_readable(at + sizeof(map) - 1))
-			return false;
-		memcpy(&map, (const void *)at, sizeof(map));
-		if (path_ends_with((uintptr_t)map.l_name, file_name))
-			return probe_readable((uintptr_t)map.l_ld) &&
-				read_tables(&map, object);
-		at = (uintptr_t)map.l_next;
-	}
+	return map_find(space, map_has_name, file_name, &map) &&
+	       probe_readable((uintptr_t)map.l_ld) &&
+	       read_tables(&map, object);
+}
+
+static bool map_has_dynamic(const struct link_map *map, const void *dynamic)
+{
+	return map->l_ld == dynamic;
+}
+
+bool elf_find_beside(const char *file_name, struct elf_object *object)
+{
+	const struct r_debug_extended *space = elf_next_space(NULL);
+	struct link_map map;
+
+	for (; space; space = elf_next_space(space))
+		if (map_find(space, map_has_dynamic, own_dynamic, &map))
+			return elf_find_object(space, file_name, object);
 	return false;
 }
 

@@ -30,6 +30,9 @@ elf_next_space(const struct r_debug_extended *space);
 bool elf_find_object(const struct r_debug_extended *space,
 		     const char *file_name, struct elf_object *object);
 
+/* The same, in the namespace that this code itself is in. */
+bool elf_find_beside(const char *file_name, struct elf_object *object);
+
 /* The address of a symbol that the object defines, or 0. */
 uintptr_t elf_find_symbol(const struct elf_object *object, const char *name);
 

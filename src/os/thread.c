@@ -44,24 +44,6 @@ static const char libc_names[NR_LIBC_NAMES][32] = {
 	"__register_atfork",
 };
 
-/* The copy of the C library is the one that serves this library. */
-static bool libc_is_ours(const struct elf_object *object)
-{
-	return elf_find_symbol(object, "__errno_location") ==
-		(uintptr_t)__errno_location;
-}
-
-static bool libc_find(struct elf_object *object)
-{
-	const struct r_debug_extended *space = elf_next_space(NULL);
-
-	for (; space; space = elf_next_space(space))
-		if (elf_find_object(space, LIBC_SO, object) &&
-		    libc_is_ours(object))
-			return true;
-	return false;
-}
-
 /* Several threads may do it: they find the same. False: one is missing; the
  * others are there. */
 static bool libc_find_all(void)
@@ -70,7 +52,9 @@ static bool libc_find_all(void)
 	struct elf_object object;
 	bool all = true;
 
-	if (!libc_find(&object))
+	/* The copy that serves this library: not known by its names, which the
+	 * program may define as well. */
+	if (!elf_find_beside(LIBC_SO, &object))
 		return false;
 	for (size_t i = 0; i < NR_LIBC_NAMES; i++) {
 		found[i] = elf_find_symbol(&object, libc_names[i]);

@@ -104,6 +104,10 @@ static void test_each_namespace_has_its_own_libc(void **state)
 	assert_int_equal(n, 2);
 	assert_int_not_equal(seen[0], seen[1]);
 	assert_int_equal(seen[1], (uintptr_t)dlsym(handle, "malloc"));
+	/* This program is in the first one. */
+	assert_true(elf_find_beside(LIBC_SO, &object));
+	assert_int_equal(elf_find_symbol(&object, "malloc"), seen[0]);
+	assert_false(elf_find_beside("no_such_name.so", &object));
 	dlclose(handle);
 	assert_int_equal(count_spaces(), before);
 }
