@@ -26,6 +26,9 @@
 #define OWN	__attribute__((visibility("hidden"), used))
 #define NAME_OF(target) __attribute__((alias(target)))
 
+/* Who called the operator; in what is inlined into it. */
+#define CALLER	__builtin_return_address(0)
+
 /* const std::nothrow_t & and std::align_val_t, as the ABI passes them. */
 #define NOTHROW	const void *nothrow __attribute__((unused))
 #define SIZED	size_t size __attribute__((unused))
@@ -141,13 +144,14 @@ static inline void *cxx_alloc(size_t size, size_t align)
 }
 
 /* What a throwing form does when memory is out; returns only with some. */
-static cold_path void *cxx_alloc_failed(size_t size, size_t align)
+static cold_path void *cxx_alloc_failed(size_t size, size_t align,
+					const void *caller)
 {
 	struct cxx_runtime runtime;
 	void (*handler)(void);
 	void *ptr;
 
-	cxx_runtime_find(&runtime);
+	cxx_runtime_find(&runtime, caller);
 	do {
 		handler = cxx_new_handler(&runtime);
 		/* No handler can mend a wrong alignment. */
@@ -159,11 +163,11 @@ static cold_path void *cxx_alloc_failed(size_t size, size_t align)
 	return ptr;
 }
 
-static inline void *cxx_alloc_or_throw(size_t size, size_t align)
+static force_inline void *cxx_alloc_or_throw(size_t size, size_t align)
 {
 	void *ptr = cxx_alloc(size, align);
 
-	return likely(ptr) ? ptr : cxx_alloc_failed(size, align);
+	return likely(ptr) ? ptr : cxx_alloc_failed(size, align, CALLER);
 }
 
 /* The throwing form that a nothrow form stands for, whoever defined it. */
@@ -189,26 +193,27 @@ static void *call_new_array_aligned(size_t size, size_t align)
 
 /* A nothrow form when memory is out and every form involved is ours. */
 static cold_path void *cxx_nothrow_failed(cxx_call *call, size_t size,
-					  size_t align)
+					  size_t align, const void *caller)
 {
 	struct cxx_runtime runtime;
 
-	cxx_runtime_find(&runtime);
+	cxx_runtime_find(&runtime, caller);
 	/* The throwing form would do nothing but throw. */
 	if (!cxx_new_handler(&runtime))
 		return NULL;
-	return cxx_catch(call, size, align);
+	return cxx_catch(call, size, align, caller);
 }
 
-static inline void *cxx_alloc_nothrow(bool replaced, cxx_call *call,
+static force_inline void *cxx_alloc_nothrow(bool replaced, cxx_call *call,
 				      size_t size, size_t align)
 {
 	void *ptr;
 
 	if (replaced)
-		return cxx_catch(call, size, align);
+		return cxx_catch(call, size, align, CALLER);
 	ptr = cxx_alloc(size, align);
-	return likely(ptr) ? ptr : cxx_nothrow_failed(call, size, align);
+	return likely(ptr) ? ptr :
+			     cxx_nothrow_failed(call, size, align, CALLER);
 }
 
 void *cxx_new(size_t size)

@@ -3,7 +3,9 @@
  *
  * 1. A weak reference is bound when this library is loaded. A C++ runtime
  *    that came later, with a plugin of a C program, is searched among the
- *    loaded objects.
+ *    loaded objects: that of whoever called the operator, if it has one of its
+ *    own (linked with -static-libstdc++), else a library that is known to be
+ *    one, else any.
  * 2. C has no catch. cxx_catch gives its frame a personality routine, which
  *    the unwinder asks whether the frame handles an exception; it says yes,
  *    and leaves by longjmp.
@@ -54,35 +56,62 @@ static bool runtime_complete(const struct cxx_runtime *rt)
 #define FIND(field, object, name) \
 	((field) = (__typeof__(field))elf_find_symbol(object, name))
 
-static void runtime_search(struct cxx_runtime *rt,
-			   const struct elf_object *object)
+/* False: the object has not all of it, and *rt is as it was. */
+static bool runtime_read(struct cxx_runtime *rt,
+			 const struct elf_object *object)
 {
-	FIND(rt->get_new_handler, object, "_ZSt15get_new_handlerv");
-	FIND(rt->allocate_exception, object, "__cxa_allocate_exception");
-	FIND(rt->throw_exception, object, "__cxa_throw");
-	FIND(rt->bad_alloc_type, object, "_ZTISt9bad_alloc");
-	FIND(rt->bad_alloc_vtable, object, "_ZTVSt9bad_alloc");
-	FIND(rt->bad_alloc_destroy, object, "_ZNSt9bad_allocD1Ev");
-	FIND(rt->begin_catch, object, "__cxa_begin_catch");
-	FIND(rt->end_catch, object, "__cxa_end_catch");
+	struct cxx_runtime found;
+
+	FIND(found.get_new_handler, object, "_ZSt15get_new_handlerv");
+	FIND(found.allocate_exception, object, "__cxa_allocate_exception");
+	FIND(found.throw_exception, object, "__cxa_throw");
+	FIND(found.bad_alloc_type, object, "_ZTISt9bad_alloc");
+	FIND(found.bad_alloc_vtable, object, "_ZTVSt9bad_alloc");
+	FIND(found.bad_alloc_destroy, object, "_ZNSt9bad_allocD1Ev");
+	FIND(found.begin_catch, object, "__cxa_begin_catch");
+	FIND(found.end_catch, object, "__cxa_end_catch");
+	if (!runtime_complete(&found))
+		return false;
+	*rt = found;
+	return true;
 }
 
-static void runtime_search_loaded(struct cxx_runtime *rt)
+struct search {
+	struct cxx_runtime *runtime;
+	uintptr_t caller;
+};
+
+static bool is_callers(const struct elf_object *object, void *what)
+{
+	const struct search *search = what;
+
+	return elf_object_holds(object, search->caller) &&
+	       runtime_read(search->runtime, object);
+}
+
+static bool is_any(const struct elf_object *object, void *what)
+{
+	const struct search *search = what;
+
+	return runtime_read(search->runtime, object);
+}
+
+static void runtime_search(struct cxx_runtime *rt, const void *caller)
 {
 	static const char *const names[] = {
 		"libstdc++.so.6", "libc++abi.so.1",
 	};
 	const struct r_debug_extended *space = elf_next_space(NULL);
+	struct search search = { rt, (uintptr_t)caller };
 	struct elf_object object;
-	size_t i;
 
-	for (i = 0; space && i < array_size(names); i++) {
-		if (!elf_find_object(space, names[i], &object))
-			continue;
-		runtime_search(rt, &object);
-		if (runtime_complete(rt))
+	if (!space || elf_find_wanted(space, is_callers, &search))
+		return;
+	for (size_t i = 0; i < array_size(names); i++)
+		if (elf_find_object(space, names[i], &object) &&
+		    runtime_read(rt, &object))
 			return;
-	}
+	elf_find_wanted(space, is_any, &search);
 }
 
 static void bad_alloc_destroy(void *object __attribute__((unused)))
@@ -122,7 +151,7 @@ static void runtime_make_bad_alloc(struct cxx_runtime *rt)
 	rt->bad_alloc_destroy = bad_alloc_destroy;
 }
 
-void cxx_runtime_find(struct cxx_runtime *rt)
+void cxx_runtime_find(struct cxx_runtime *rt, const void *caller)
 {
 	*rt = (struct cxx_runtime) {
 		.get_new_handler = _ZSt15get_new_handlerv,
@@ -138,7 +167,7 @@ void cxx_runtime_find(struct cxx_runtime *rt)
 	    _ZTVN10__cxxabiv120__si_class_type_infoE)
 		runtime_make_bad_alloc(rt);
 	else if (!runtime_complete(rt))
-		runtime_search_loaded(rt);
+		runtime_search(rt, caller);
 }
 
 _Noreturn void cxx_throw_bad_alloc(const struct cxx_runtime *rt, size_t size)
@@ -198,12 +227,13 @@ static cold_path void *call_guarded(cxx_call *call, size_t size, size_t align)
 	return ptr;
 }
 
-void *cxx_catch(cxx_call *call, size_t size, size_t align)
+void *cxx_catch(cxx_call *call, size_t size, size_t align,
+		const void *caller)
 {
 	struct catcher catcher = { .outer = innermost };
 	void *ptr;
 
-	cxx_runtime_find(&catcher.runtime);
+	cxx_runtime_find(&catcher.runtime, caller);
 	innermost = &catcher;
 	if (_setjmp(catcher.env))
 		ptr = NULL;

@@ -2,8 +2,8 @@
  * cxx_runtime - throwing and catching C++ exceptions from C.
  *
  * 1. No C++ library is needed: its functions are found when they are used,
- *    first by weak references, then by name. libstdc++ and libc++abi serve
- *    alike.
+ *    first by weak references, then in what is loaded. libstdc++ and
+ *    libc++abi serve alike.
  * 2. Off the fast path: memory is out, or the program replaced an operator.
  */
 #ifndef ZBM_CXX_RUNTIME_H
@@ -24,7 +24,9 @@ struct cxx_runtime {
 	void (*end_catch)(void);
 };
 
-void cxx_runtime_find(struct cxx_runtime *runtime);
+/* `caller` is where the operator goes back to: of several runtimes that of the
+ * object there is meant. */
+void cxx_runtime_find(struct cxx_runtime *runtime, const void *caller);
 
 /* std::get_new_handler(): NULL when there is none. */
 static inline void (*cxx_new_handler(const struct cxx_runtime *rt))(void)
@@ -41,6 +43,7 @@ _Noreturn void cxx_throw_bad_alloc(const struct cxx_runtime *runtime,
  * is then caught and gone. Forced unwinding (thread cancellation) passes.
  */
 typedef void *cxx_call(size_t size, size_t align);
-void *cxx_catch(cxx_call *call, size_t size, size_t align);
+void *cxx_catch(cxx_call *call, size_t size, size_t align,
+		const void *caller);
 
 #endif

@@ -169,6 +169,8 @@ uintptr_t elf_find_symbol(const struct elf_object *object, const char *name)
 
 	for (c = (const unsigned char *)name; *c; c++)
 		hash = hash * 33 + *c;
+	if (!head[0])
+		return 0;
 	i = buckets[hash % head[0]];
 	if (i < head[1])
 		return 0;
@@ -183,20 +185,56 @@ uintptr_t elf_find_symbol(const struct elf_object *object, const char *name)
 	}
 }
 
+/* Its program headers, *nr of them; NULL: they are not in memory. */
+static const ElfW(Phdr) *read_headers(const struct elf_object *object,
+				      size_t *nr)
+{
+	uintptr_t bias = object->bias;
+	const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)bias;
+
+	if (!probe_readable(bias) ||
+	    strncmp((const char *)header->e_ident, ELFMAG, SELFMAG))
+		return NULL;
+	*nr = header->e_phnum;
+	return (const ElfW(Phdr) *)(bias + header->e_phoff);
+}
+
+bool elf_find_wanted(const struct r_debug_extended *space,
+		     elf_wanted_fn *wanted, void *what)
+{
+	uintptr_t at = (uintptr_t)space->base.r_map;
+	struct elf_object object;
+	struct link_map map;
+
+	for (size_t i = 0; i < MAX_OBJECTS && map_read(&at, &map); i++)
+		if (probe_readable((uintptr_t)map.l_ld) &&
+		    read_tables(&map, &object) && wanted(&object, what))
+			return true;
+	return false;
+}
+
+bool elf_object_holds(const struct elf_object *object, uintptr_t address)
+{
+	size_t nr = 0, i;
+	const ElfW(Phdr) *segment = read_headers(object, &nr);
+
+	for (i = 0; i < nr; i++, segment++)
+		if (segment->p_type == PT_LOAD &&
+		    address - object->bias - segment->p_vaddr <
+		    segment->p_memsz)
+			return true;
+	return false;
+}
+
 /* They are in the first writable segment: .data, and .bss behind it. */
 bool elf_find_data(const struct elf_object *object, uintptr_t *start,
 		   uintptr_t *end)
 {
 	uintptr_t bias = object->bias;
-	const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)bias;
-	const ElfW(Phdr) *segment;
-	size_t i;
+	size_t nr = 0, i;
+	const ElfW(Phdr) *segment = read_headers(object, &nr);
 
-	if (!probe_readable(bias) ||
-	    strncmp((const char *)header->e_ident, ELFMAG, SELFMAG))
-		return false;
-	segment = (const ElfW(Phdr) *)(bias + header->e_phoff);
-	for (i = 0; i < header->e_phnum; i++, segment++) {
+	for (i = 0; i < nr; i++, segment++) {
 		if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_W))
 			continue;
 		*start = align_up(bias + segment->p_vaddr, WORD);

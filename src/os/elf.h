@@ -33,6 +33,16 @@ bool elf_find_object(const struct r_debug_extended *space,
 /* The same, in the namespace that this code itself is in. */
 bool elf_find_beside(const char *file_name, struct elf_object *object);
 
+/* Shows each object in `space`, until `wanted` is content; false: it never
+ * was. */
+typedef bool elf_wanted_fn(const struct elf_object *object, void *what);
+bool elf_find_wanted(const struct r_debug_extended *space,
+		     elf_wanted_fn *wanted, void *what);
+
+/* Whether the address is in it; false, too, where its headers are elsewhere
+ * than at its start, as those of a program that is not position-independent. */
+bool elf_object_holds(const struct elf_object *object, uintptr_t address);
+
 /* The address of a symbol that the object defines, or 0. */
 uintptr_t elf_find_symbol(const struct elf_object *object, const char *name);
 
