@@ -5,7 +5,8 @@
  *    not less than half of it: giving back less is not worth the copy.
  * 2. Runs grow in place into free pages, or move to where they have room to go
  *    on growing; huge blocks also shrink there, or move (huge.h).
- * 3. When it fails the old block is as it was.
+ * 3. When it fails the old block is as it was. To make one smaller never fails:
+ *    it stays where it is.
  */
 #include "malloc/foreign.h"
 #include "malloc/huge.h"
@@ -17,11 +18,27 @@ static void *copy_to(void *q, void *p, size_t size)
 	return q;
 }
 
+/* The thread's bin does not have it. */
+static never_inline void *realloc_copy_slow(void *p, size_t old_size,
+					    size_t size)
+{
+	int saved_errno = errno;
+	void *q = mem_malloc_slow(size);
+
+	if (likely(q))
+		return copy_to(q, p, min(old_size, size));
+	if (size > old_size)
+		return NULL;
+	errno = saved_errno;
+	return p;
+}
+
 static void *realloc_copy(void *p, size_t old_size, size_t size)
 {
-	void *q = mem_malloc(size);
+	void *q = mem_malloc_fast(size);
 
-	return likely(q) ? copy_to(q, p, min(old_size, size)) : NULL;
+	return likely(q) ? copy_to(q, p, min(old_size, size)) :
+			   realloc_copy_slow(p, old_size, size);
 }
 
 static inline bool size_stays(size_t old_size, size_t size)
