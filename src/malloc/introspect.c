@@ -358,22 +358,13 @@ int mem_numastat(int id, struct zbm_numastat *stat)
 	return 0;
 }
 
-/* zbmalloc tunes itself: what glibc lets a program set has no effect. */
+/* The largest that glibc takes as M_MXFAST. */
+#define MXFAST_MAX	(80 * sizeof(size_t) / 4)	/* bytes */
+
+/* zbmalloc tunes itself: what glibc lets a program set has no effect. The
+ * answers are glibc's, which knows of one mistake only. */
 int mem_mallopt(int param, int value)
 {
-	(void)value;
-	switch (param) {
-	case M_MXFAST:
-	case M_TRIM_THRESHOLD:
-	case M_TOP_PAD:
-	case M_MMAP_THRESHOLD:
-	case M_MMAP_MAX:
-	case M_CHECK_ACTION:
-	case M_PERTURB:
-	case M_ARENA_TEST:
-	case M_ARENA_MAX:
-		return 1;
-	default:
-		return 0;
-	}
+	return param != M_MXFAST ||
+	       (value >= 0 && (size_t)value <= MXFAST_MAX);
 }

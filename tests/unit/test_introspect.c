@@ -287,7 +287,7 @@ static void test_mallinfo2_adds_up(void **state)
 	assert_true(second.ordblks > 0);
 }
 
-static void test_mallopt_takes_what_glibc_documents(void **state)
+static void test_mallopt_answers_as_glibc_does(void **state)
 {
 	static const int known[] = {
 		M_MXFAST, M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD,
@@ -298,9 +298,14 @@ static void test_mallopt_takes_what_glibc_documents(void **state)
 	(void)state;
 	for (size_t i = 0; i < array_size(known); i++)
 		assert_int_equal(mem_mallopt(known[i], 100), 1);
-	assert_int_equal(mem_mallopt(0, 100), 0);
-	assert_int_equal(mem_mallopt(1000, 100), 0);
-	assert_int_equal(mem_mallopt(-1000, 100), 0);
+	/* Others are not told from these; only this value is looked at. */
+	assert_int_equal(mem_mallopt(0, 100), 1);
+	assert_int_equal(mem_mallopt(1000, 100), 1);
+	assert_int_equal(mem_mallopt(-1000, -1), 1);
+	assert_int_equal(mem_mallopt(M_MXFAST, 0), 1);
+	assert_int_equal(mem_mallopt(M_MXFAST, 160), 1);
+	assert_int_equal(mem_mallopt(M_MXFAST, 161), 0);
+	assert_int_equal(mem_mallopt(M_MXFAST, -1), 0);
 }
 
 static int stop;
@@ -369,7 +374,7 @@ int main(void)
 		cmocka_unit_test(test_trim_leaves_nothing_dirty_and_says_so),
 		cmocka_unit_test(test_the_peak_stays_and_the_present_falls),
 		cmocka_unit_test(test_mallinfo2_adds_up),
-		cmocka_unit_test(test_mallopt_takes_what_glibc_documents),
+		cmocka_unit_test(test_mallopt_answers_as_glibc_does),
 		cmocka_unit_test(test_looking_while_others_work_is_safe),
 	};
 
