@@ -42,24 +42,47 @@ static inline void *aligned_slow(size_t align, size_t size)
 	return huge_alloc(size, align, false);
 }
 
-void *mem_memalign(size_t align, size_t size)
+static inline void *aligned_alloc_pow2(size_t align, size_t size)
 {
-	void *p;
+	void *p = aligned_fast(align, size);
 
-	if (unlikely(!is_pow2(align))) {
-		errno = EINVAL;
-		return NULL;
-	}
-	p = aligned_fast(align, size);
 	if (unlikely(!p))
 		p = aligned_slow(align, size);
 	return likely(p) ? p : mem_no_memory();
 }
 
-/* C23 asks no more of `size`. */
+static cold_path void *invalid(void)
+{
+	errno = EINVAL;
+	return NULL;
+}
+
+/* What is no power of two counts as the next one, as in glibc. */
+static cold_path void *memalign_rounded(size_t align, size_t size)
+{
+	size_t power = 1;
+
+	if (align > SIZE_MAX / 2 + 1)
+		return invalid();
+	while (power < align)
+		power *= 2;
+	return aligned_alloc_pow2(power, size);
+}
+
+void *mem_memalign(size_t align, size_t size)
+{
+	if (unlikely(!is_pow2(align)))
+		return memalign_rounded(align, size);
+	return aligned_alloc_pow2(align, size);
+}
+
+/* C23 asks no more of `size`; and an alignment has to be one, as in glibc from
+ * 2.38 on. */
 void *mem_aligned_alloc(size_t align, size_t size)
 {
-	return mem_memalign(align, size);
+	if (unlikely(!is_pow2(align)))
+		return invalid();
+	return aligned_alloc_pow2(align, size);
 }
 
 /* A failure leaves errno alone. To keep that costs as much as the bins do. */

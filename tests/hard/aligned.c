@@ -70,9 +70,6 @@ static void test_wrong_alignments_are_einval(void)
 		CHECK_EQ(posix_memalign(&p, align, 100), EINVAL);
 		CHECK(p == &errno);
 		CHECK_EQ(errno, 777);
-		CHECK(!memalign(align, hide(100UL)));
-		CHECK_EQ(errno, EINVAL);
-		errno = 777;
 		CHECK(!aligned_alloc(align, hide(100UL)));
 		CHECK_EQ(errno, EINVAL);
 	}
@@ -84,6 +81,35 @@ static void test_wrong_alignments_are_einval(void)
 	CHECK_EQ(posix_memalign(&p, hide(4UL), 100), EINVAL);
 	CHECK(p == &errno);
 	CHECK_EQ(errno, 777);
+}
+
+/* As in glibc, which rounds up; the last two are beyond. */
+static void test_memalign_takes_any_alignment(void)
+{
+	static const size_t wrong[] = {
+		3, 5, 6, 7, 9, 12, 24, 48, 100, 1000, 4095, 4097, 6144, 3 * MIB,
+	};
+	unsigned int i;
+
+	errno = 777;
+	free(memalign(hide(0UL), hide(100UL)));
+	for (i = 0; i < array_size(wrong); i++) {
+		size_t power = 1;
+		char *p = memalign(hide(wrong[i]), hide(100UL));
+
+		while (power < wrong[i])
+			power *= 2;
+		CHECK(p);
+		CHECK_EQ((uintptr_t)p % power, 0);
+		fill(p, 100, i);
+		VERIFY(p, 100, i);
+		free(p);
+	}
+	CHECK_EQ(errno, 777);
+	CHECK(!memalign(hide(SIZE_MAX / 2), hide(100UL)));
+	CHECK_EQ(errno, ENOMEM);
+	CHECK(!memalign(hide(SIZE_MAX), hide(100UL)));
+	CHECK_EQ(errno, EINVAL);
 }
 
 /* Beyond what is promised: an answer, of either kind, but no disaster. */
@@ -194,6 +220,7 @@ int main(int argc, char **argv __attribute__((unused)))
 	test_every_alignment_up_to_1_gib_works();
 	test_a_large_alignment_does_not_cost_memory();
 	test_wrong_alignments_are_einval();
+	test_memalign_takes_any_alignment();
 	test_alignments_over_1_gib_fail_or_hold();
 	test_realloc_of_an_aligned_block_keeps_its_bytes();
 	test_mixed_alignments_do_not_overlap();

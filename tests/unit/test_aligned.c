@@ -125,9 +125,6 @@ static void test_what_is_no_power_of_two_is_invalid(void **state)
 	(void)state;
 	for (size_t i = 0; i < array_size(aligns); i++) {
 		errno = 0;
-		assert_null(mem_memalign(aligns[i], 10));
-		assert_int_equal(errno, EINVAL);
-		errno = 0;
 		assert_null(mem_aligned_alloc(aligns[i], 10));
 		assert_int_equal(errno, EINVAL);
 		errno = 77;
@@ -136,6 +133,37 @@ static void test_what_is_no_power_of_two_is_invalid(void **state)
 		assert_int_equal(errno, 77);
 		assert_ptr_equal(p, &p);
 	}
+	heap_validate();
+}
+
+/* As in glibc. */
+static void test_memalign_rounds_up_to_a_power_of_two(void **state)
+{
+	static const size_t aligns[][2] = {
+		{ 0, 1 }, { 3, 4 }, { 24, 32 }, { 48, 64 }, { 100, 128 },
+		{ 4097, 8192 }, { 6144, 8192 }, { 3UL << 20, 4UL << 20 },
+	};
+	static const size_t sizes[] = { 0, 10, 1000, 20000, 5UL << 20 };
+
+	(void)state;
+	for (size_t i = 0; i < array_size(aligns); i++) {
+		for (size_t k = 0; k < array_size(sizes); k++) {
+			void *p = mem_memalign(aligns[i][0], sizes[k]);
+
+			check(p, aligns[i][1], sizes[k]);
+			mem_free(p);
+		}
+	}
+	assert_int_equal(errno, 77);
+	errno = 0;
+	assert_null(mem_memalign(most / 2 + 2, 10));
+	assert_int_equal(errno, EINVAL);
+	errno = 0;
+	assert_null(mem_memalign(most, 10));
+	assert_int_equal(errno, EINVAL);
+	errno = 0;
+	assert_null(mem_memalign(most / 2, 10));
+	assert_int_equal(errno, ENOMEM);
 	heap_validate();
 }
 
@@ -237,6 +265,8 @@ int main(void)
 			test_runs_that_are_not_aligned_enough_stay, start),
 		cmocka_unit_test_setup(test_what_is_no_power_of_two_is_invalid,
 				       start),
+		cmocka_unit_test_setup(
+			test_memalign_rounds_up_to_a_power_of_two, start),
 		cmocka_unit_test_setup(test_posix_memalign_returns_its_errors,
 				       start),
 		cmocka_unit_test_setup(test_too_much_is_refused, start),
