@@ -418,11 +418,25 @@ wait_for()
 	wrong "nothing came within 20 s"
 }
 
+# is_gone PID: within 20 s.
+is_gone()
+{
+	local i
+
+	for ((i = 0; i < 400; i++)); do
+		kill -0 "$1" 2>"$tmp/gone" || return
+		sleep 0.05
+	done
+	wrong "$1 still runs"
+	kill "$1"
+}
+
 signal_tests()
 {
 	local name pid
 
-	for name in INT TERM HUP QUIT; do
+	for name in INT TERM HUP QUIT USR1 USR2 ALRM PIPE VTALRM XCPU IO SEGV \
+		RTMIN+3; do
 		: >"$tmp/out"
 		"$command" run --summary -- bash -c "
 			trap 'echo got $name; exit 9' $name
@@ -441,6 +455,30 @@ signal_tests()
 		shows_summary
 		case_is "SIG$name is passed on to the program"
 	done
+
+	: >"$tmp/out"
+	"$command" run --summary -- bash -c 'echo $$; exec sleep 30' \
+		>"$tmp/out" 2>"$tmp/err" </dev/null &
+	pid=$!
+	wait_for "$tmp/out"
+	kill -USR1 "$pid"
+	wait "$pid"
+	status=$?
+	err=$(cat "$tmp/err")
+	ends_with 138
+	complains '*no summary: bash was ended by signal 10*'
+	is_gone "$(cat "$tmp/out")"
+	case_is "a signal that ends zbmalloc ends the program"
+
+	: >"$tmp/out"
+	"$command" run --summary -- bash -c 'echo $$; exec sleep 30' \
+		>"$tmp/out" 2>"$tmp/err" </dev/null &
+	pid=$!
+	wait_for "$tmp/out"
+	kill -KILL "$pid"
+	wait "$pid" 2>"$tmp/err"
+	is_gone "$(cat "$tmp/out")"
+	case_is "a program does not outlive a zbmalloc that is killed"
 
 	try bash -c 'trap "" INT
 		exec "$0" run --summary -- bash -c "kill -INT \$\$; exit 4"' \

@@ -7,10 +7,11 @@
  *    ZBMALLOC_SUMMARY_FD where to.
  * 2. The pipe is read when the child has ended and never waited for: its
  *    own children may live on and hold it open.
- * 3. Signals are blocked and taken one by one with sigwaitinfo, so there are
- *    no handlers. The child gets back the signal mask and dispositions that
- *    we were started with.
- * 4. The end of the child is made ours: the same status, the same signal.
+ * 3. Signals that would end us are blocked and taken one by one with
+ *    sigwaitinfo, so there are no handlers, and passed on. The child gets back
+ *    the signal mask and dispositions that we were started with.
+ * 4. SIGKILL cannot be passed on: the kernel sends it when we are gone.
+ * 5. The end of the child is made ours: the same status, the same signal.
  */
 #include "cli/cli.h"
 
@@ -18,6 +19,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,7 +28,13 @@
 #define SUMMARY_FD_LOWEST	100
 #define SUMMARY_SIZE		4096	/* bytes; a line has a few hundred */
 
-static const int forwarded[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+/* Those that end no process; SIGCHLD tells us of the child. */
+static const int not_forwarded[] = {
+	SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH,
+};
+
+/* What a terminal sends to all of a group. */
+static const int of_terminal[] = { SIGINT, SIGQUIT, SIGHUP };
 
 struct signals {
 	sigset_t taken;
@@ -49,10 +57,9 @@ static void signals_block(struct signals *signals)
 	const struct sigaction action = { .sa_handler = SIG_DFL };
 	size_t i;
 
-	sigemptyset(&signals->taken);
-	sigaddset(&signals->taken, SIGCHLD);
-	for (i = 0; i < array_size(forwarded); i++)
-		sigaddset(&signals->taken, forwarded[i]);
+	sigfillset(&signals->taken);
+	for (i = 0; i < array_size(not_forwarded); i++)
+		sigdelset(&signals->taken, not_forwarded[i]);
 	sigprocmask(SIG_BLOCK, &signals->taken, &signals->mask);
 	/* If it is ignored, no status of a child is kept. */
 	sigaction(SIGCHLD, &action, &signals->child_action);
@@ -85,10 +92,14 @@ static int pipe_inherit(int fd)
 }
 
 static _Noreturn void child_exec(const char *path, char **argv, int report_fd,
-				 const struct signals *signals)
+				 const struct signals *signals, pid_t parent)
 {
 	int error;
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* It was gone before that. */
+	if (getppid() != parent)
+		_exit(CLI_FAILED);
 	number_set("ZBMALLOC_SUMMARY_PID", getpid());
 	signals_restore(signals);
 	program_exec(path, argv);
@@ -101,7 +112,21 @@ static _Noreturn void child_exec(const char *path, char **argv, int report_fd,
 /* What a terminal sends, the child got too if it is in our group. */
 static bool child_has_it(const siginfo_t *info, pid_t child)
 {
-	return info->si_code == SI_KERNEL && getpgid(child) == getpgrp();
+	for (size_t i = 0; i < array_size(of_terminal); i++)
+		if (info->si_signo == of_terminal[i])
+			return info->si_code == SI_KERNEL &&
+			       getpgid(child) == getpgrp();
+	return false;
+}
+
+static void pass_on(const siginfo_t *info, pid_t child)
+{
+	if (child_has_it(info, child))
+		return;
+	if (info->si_code == SI_QUEUE)
+		sigqueue(child, info->si_signo, info->si_value);
+	else
+		kill(child, info->si_signo);
 }
 
 static int child_wait(pid_t child, const struct signals *signals)
@@ -113,8 +138,8 @@ static int child_wait(pid_t child, const struct signals *signals)
 		sig = sigwaitinfo(&signals->taken, &info);
 		if (sig == SIGCHLD && waitpid(child, &status, WNOHANG) == child)
 			return status;
-		if (sig > 0 && sig != SIGCHLD && !child_has_it(&info, child))
-			kill(child, sig);
+		if (sig > 0 && sig != SIGCHLD)
+			pass_on(&info, child);
 	}
 }
 
@@ -177,7 +202,7 @@ int summary_run(const char *path, char **argv, bool obstacle)
 {
 	struct signals signals;
 	int summary_fds[2], report_fds[2], error, status;
-	pid_t child;
+	pid_t child, self = getpid();
 
 	pipe_make(summary_fds);
 	pipe_make(report_fds);
@@ -188,7 +213,7 @@ int summary_run(const char *path, char **argv, bool obstacle)
 	if (child < 0)
 		cli_fail(CLI_FAILED, "fork: %s", strerror(errno));
 	if (!child)
-		child_exec(path, argv, report_fds[1], &signals);
+		child_exec(path, argv, report_fds[1], &signals, self);
 	close(summary_fds[1]);
 	close(report_fds[1]);
 	/* It closes without a word when exec succeeds. */
