@@ -406,6 +406,42 @@ summary_tests()
 	case_is "with --summary a missing program is 127 too"
 }
 
+exit_tests()
+{
+	build last.so -shared -fPIC <<-'END'
+		#include <stdlib.h>
+		#include <unistd.h>
+		static void *kept;
+		void last(void) { kept = malloc(100); }
+		__attribute__((destructor)) static void end(void)
+		{
+			free(kept);
+			if (write(2, "last words\n", 11) < 0)
+				_exit(1);
+		}
+	END
+	echo 'void last(void); int main(void) { last(); return 9; }' |
+		build last -L"$tmp" -l:last.so -Wl,-rpath,"$tmp"
+	try "$command" run -o summary=1,validate=1 "$tmp/last"
+	ends_with 9
+	complains $'last words\nzbmalloc: last*mallocs*'
+	case_is "what is told at the end is told after all destructors"
+
+	build late <<-'END'
+		#include <dlfcn.h>
+		#include <stdlib.h>
+		int main(void)
+		{
+			return dlopen(getenv("ZBM_LIB"), RTLD_NOW) ? 9 : 1;
+		}
+	END
+	try env ZBMALLOC_OPTIONS=summary=1 "$tmp/late"
+	ends_with 9
+	complains 'zbmalloc: late*mallocs*'
+	[ "$(grep -c . "$tmp/err")" = 1 ] || wrong "not one line on stderr"
+	case_is "a library that was loaded late tells at the end, once"
+}
+
 # wait_for FILE: until it has something, at most 20 s.
 wait_for()
 {
@@ -498,5 +534,6 @@ run_tests
 environment_tests
 obstacle_tests
 summary_tests
+exit_tests
 signal_tests
 cases_end

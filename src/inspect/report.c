@@ -146,11 +146,11 @@ static cold_path void complain_about_settings(void)
 	complain_about_limits();
 }
 
-void report_start(void)
+static cold_path void start_given(void)
 {
 	int saved_errno = errno, pid, fd;
 
-	if (!options_are_given() || report.started || !heap_start())
+	if (report.started || !heap_start())
 		return;
 	if (options.verbose)
 		complain_about_settings();
@@ -168,6 +168,21 @@ void report_start(void)
 		report.summary = report.err;
 	report.started = true;
 	errno = saved_errno;
+}
+
+bool report_start(void)
+{
+	if (!options_are_given())
+		return false;
+	start_given();
+	return report.started;
+}
+
+bool report_is_due(void)
+{
+	/* registry's page is in use in any case: the other one costs a page
+	 * fault in a program that never allocates. */
+	return registry.started && report.started;
 }
 
 /*
@@ -349,9 +364,7 @@ void report_exit(void)
 	int saved_errno = errno;
 	struct held_signals held;
 
-	/* registry's page is in use in any case: the other one costs a page
-	 * fault in a program that never allocates. */
-	if (!registry.started || !report.started)
+	if (!report_is_due())
 		return;
 	signals_hold(&held);
 	if (ends_inside_allocator()) {

@@ -16,8 +16,13 @@
 #ifndef ZBM_REPORT_H
 #define ZBM_REPORT_H
 
-/* Once, when the library is loaded. */
-void report_start(void);
+#include "base/base.h"
+
+/* Once, when the library is loaded. True: there will be something to say. */
+bool report_start(void);
+
+/* There is something to say when the process ends. */
+bool report_is_due(void);
 
 /* When the process ends; other threads may be at work. */
 void report_exit(void);

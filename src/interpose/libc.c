@@ -23,26 +23,56 @@
 #include "inspect/report.h"
 #include "malloc/introspect.h"
 #include "malloc/malloc.h"
+#include "os/thread.h"
 #include "zbmalloc.h"
 
 #define EXPORT		__attribute__((visibility("default")))
 #define ALIAS(target)	EXPORT __attribute__((alias(target)))
 
-/* Of what the program may have: before all constructors, after all
- * destructors. */
+/* Before all other constructors and after all other destructors of a program
+ * that this is linked into; those of shared libraries have no such order. */
 #define OUTERMOST	101
 
 /* Not declared in today's <stdlib.h>. */
 void cfree(void *ptr) __THROW;
 
+/* Both for the end of a process that has something to report. */
+static bool ends_after_all, has_destroyed;
+
+/*
+ * Registered when the library is loaded with the program, this comes after the
+ * destructors of all libraries: the C library registers those later. And it
+ * comes before ours when the library was loaded later.
+ */
+static void end_after_all(void *unused __attribute__((unused)))
+{
+	ends_after_all = false;
+	if (has_destroyed)
+		report_exit();
+}
+
+static cold_path void end_register(void)
+{
+	ends_after_all = thread_at_process_exit(end_after_all, NULL);
+}
+
+static cold_path void end_of_destructors(void)
+{
+	has_destroyed = true;
+	if (!ends_after_all)
+		report_exit();
+}
+
 __attribute__((constructor(OUTERMOST))) static void library_start(void)
 {
-	report_start();
+	if (unlikely(report_start()))
+		end_register();
 }
 
 __attribute__((destructor(OUTERMOST))) static void library_exit(void)
 {
-	report_exit();
+	if (unlikely(report_is_due()))
+		end_of_destructors();
 }
 
 EXPORT void *malloc(size_t size)

@@ -27,6 +27,7 @@ static struct libc {
 	void (*list_unlock)(void);
 	void (*list_resetlock)(void);
 	thread_atfork_fn *register_atfork;
+	int (*at_exit)(void (*end)(void *), void *arg, void *dso);
 } libc;
 
 #define NR_LIBC_NAMES	(sizeof(libc) / sizeof(uintptr_t))
@@ -42,6 +43,7 @@ static const char libc_names[NR_LIBC_NAMES][32] = {
 	"_IO_list_unlock",
 	"_IO_list_resetlock",
 	"__register_atfork",
+	"__cxa_atexit",
 };
 
 /* Several threads may do it: they find the same. False: one is missing; the
@@ -117,6 +119,14 @@ bool thread_at_exit(void (*end)(void *arg), void *arg)
 	if (!__cxa_thread_atexit_impl)
 		return false;
 	return __cxa_thread_atexit_impl(end, arg, &__dso_handle) == 0;
+}
+
+bool thread_at_process_exit(void (*end)(void *arg), void *arg)
+{
+	if (!libc.at_exit)
+		libc_find_all();
+	/* Of no object, whose own end it would be. */
+	return libc.at_exit && libc.at_exit(end, arg, NULL) == 0;
 }
 
 bool thread_at_fork(void (*prepare)(void), void (*parent)(void),

@@ -46,6 +46,10 @@ void thread_mark_drop(struct thread_mark *mark);
  * for this. False: not to be had here. */
 bool thread_at_exit(void (*end)(void *arg), void *arg);
 
+/* Calls `end(arg)` when the process ends by exit(3), before what was registered
+ * earlier. The C library may allocate for this. False: not to be had here. */
+bool thread_at_process_exit(void (*end)(void *arg), void *arg);
+
 /*
  * The C library's fork takes the lock of its list of streams after all
  * handlers. Who has it may wait for a stream, and who has that for memory: so
