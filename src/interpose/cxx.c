@@ -9,18 +9,23 @@
  *    when its exported name, seen through the GOT, is not ours: one load
  *    and compare, measured at a third of the jump through the PLT that
  *    calling it always would cost.
- * 3. A C program never loads a C++ runtime: what throwing needs is found
+ * 3. So it is with malloc, aligned_alloc and free, which the C++ library's own
+ *    forms call: where a program, or a library in front of ours, has put
+ *    others there, they are called.
+ * 4. A C program never loads a C++ runtime: what throwing needs is found
  *    when it is needed, by cxx_runtime.
- * 4. Compile with -fexceptions, and never with -fno-semantic-interposition
+ * 5. Compile with -fexceptions, and never with -fno-semantic-interposition
  *    or -Bsymbolic: handlers throw through these frames, and rule 2 needs
  *    the interposed address.
- * 5. The mangled names are those of machines whose size_t is unsigned long.
+ * 6. The mangled names are those of machines whose size_t is unsigned long.
  */
 #include "base/base.h"
 #include "base/param.h"
 #include "interpose/cxx_runtime.h"
 #include "malloc/malloc.h"
 #include "zbmalloc.h"
+
+#include <stdlib.h>
 
 #define EXPORT	__attribute__((visibility("default"), weak))
 #define OWN	__attribute__((visibility("hidden"), used))
@@ -38,11 +43,11 @@
  * Our own definitions of the forms that others call, under names that
  * nothing replaces, and the names that something may.
  */
-void *cxx_new(size_t size) OWN;
+void *cxx_new(size_t size) OWN hot_path;
 void *cxx_new_array(size_t size) OWN;
 void *cxx_new_aligned(size_t size, size_t align) OWN;
 void *cxx_new_array_aligned(size_t size, size_t align) OWN;
-void cxx_delete(void *ptr) OWN;
+void cxx_delete(void *ptr) OWN hot_path;
 void cxx_delete_array(void *ptr) OWN;
 void cxx_delete_aligned(void *ptr, ALIGNED) OWN;
 void cxx_delete_array_aligned(void *ptr, size_t align) OWN;
@@ -67,7 +72,7 @@ EXPORT void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t align,
 						NOTHROW);
 EXPORT void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t align,
 						NOTHROW);
-EXPORT void _ZdlPvm(void *ptr, SIZED);
+EXPORT hot_path void _ZdlPvm(void *ptr, SIZED);
 EXPORT void _ZdaPvm(void *ptr, SIZED);
 EXPORT void _ZdlPvRKSt9nothrow_t(void *ptr, NOTHROW);
 EXPORT void _ZdaPvRKSt9nothrow_t(void *ptr, NOTHROW);
@@ -85,62 +90,112 @@ EXPORT void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *ptr, size_t align,
 const char *(*const cxx_needs_libc)(void)
 	__attribute__((used, visibility("hidden"))) = zbm_version;
 
+/* libc.c: what malloc, aligned_alloc and free are when nobody replaced them. */
+void *own_malloc(size_t size) __attribute__((visibility("hidden")));
+void *own_aligned_alloc(size_t align, size_t size)
+	__attribute__((visibility("hidden")));
+void own_free(void *ptr) __attribute__((visibility("hidden")));
+
+/* `align` 0 means the plain forms. */
+static inline bool replaced_alloc(size_t align)
+{
+	return align ? aligned_alloc != own_aligned_alloc :
+		       malloc != own_malloc;
+}
+
+/* On its own for where the compiler puts it. */
+static cold_path void cxx_free_named(void *ptr)
+{
+	free(ptr);
+}
+
+static inline void cxx_free(void *ptr)
+{
+	if (unlikely(free != own_free))
+		cxx_free_named(ptr);
+	else
+		mem_free(ptr);
+}
+
+static inline void cxx_free_aligned(void *ptr)
+{
+	if (unlikely(aligned_alloc != own_aligned_alloc))
+		cxx_free_named(ptr);
+	else
+		mem_free(ptr);
+}
+
 /* Each is true when the form or one that ours would call was replaced. */
 static inline bool replaced_new(void)
 {
-	return unlikely(_Znwm != cxx_new);
+	return _Znwm != cxx_new;
 }
 
 static inline bool replaced_new_array(void)
 {
-	return unlikely(_Znam != cxx_new_array) | replaced_new();
+	return (_Znam != cxx_new_array) | replaced_new();
 }
 
 static inline bool replaced_new_aligned(void)
 {
-	return unlikely(_ZnwmSt11align_val_t != cxx_new_aligned);
+	return _ZnwmSt11align_val_t != cxx_new_aligned;
 }
 
 static inline bool replaced_new_array_aligned(void)
 {
-	return unlikely(_ZnamSt11align_val_t != cxx_new_array_aligned) |
+	return (_ZnamSt11align_val_t != cxx_new_array_aligned) |
 		replaced_new_aligned();
 }
 
 static inline bool replaced_delete(void)
 {
-	return unlikely(_ZdlPv != cxx_delete);
+	return _ZdlPv != cxx_delete;
 }
 
 static inline bool replaced_delete_array(void)
 {
-	return unlikely(_ZdaPv != cxx_delete_array) | replaced_delete();
+	return (_ZdaPv != cxx_delete_array) | replaced_delete();
 }
 
 static inline bool replaced_delete_aligned(void)
 {
-	return unlikely(_ZdlPvSt11align_val_t != cxx_delete_aligned);
+	return _ZdlPvSt11align_val_t != cxx_delete_aligned;
 }
 
 static inline bool replaced_delete_array_aligned(void)
 {
-	return unlikely(_ZdaPvSt11align_val_t != cxx_delete_array_aligned) |
+	return (_ZdaPvSt11align_val_t != cxx_delete_array_aligned) |
 		replaced_delete_aligned();
 }
 
-/* `align` 0 means the plain forms. */
-static inline void *cxx_alloc(size_t size, size_t align)
+/* A multiple of the alignment, as libstdc++ hands to aligned_alloc. */
+static inline size_t cxx_aligned_size(size_t size, size_t align)
 {
-	size_t rounded;
+	size_t rounded = align_up(size, align);
 
+	return rounded < size ? SIZE_MAX : rounded;
+}
+
+static inline void *cxx_alloc_own(size_t size, size_t align)
+{
 	if (!align)
 		return mem_malloc(size);
 	align = max(align, (size_t)MIN_ALIGN);
-	/* A multiple of the alignment, as libstdc++ hands to aligned_alloc. */
-	rounded = align_up(size, align);
-	if (rounded < size)
-		rounded = SIZE_MAX;
-	return mem_memalign(align, rounded);
+	return mem_memalign(align, cxx_aligned_size(size, align));
+}
+
+/* By the names, whoever has them. */
+static never_inline void *cxx_alloc_named(size_t size, size_t align)
+{
+	size += !size;
+	return align ? aligned_alloc(align, cxx_aligned_size(size, align)) :
+		       malloc(size);
+}
+
+static inline void *cxx_alloc(size_t size, size_t align)
+{
+	return replaced_alloc(align) ? cxx_alloc_named(size, align) :
+				       cxx_alloc_own(size, align);
 }
 
 /* What a throwing form does when memory is out; returns only with some. */
@@ -163,10 +218,22 @@ static cold_path void *cxx_alloc_failed(size_t size, size_t align,
 	return ptr;
 }
 
+/* On its own, and jumped to, so that what it stands beside needs no stack; its
+ * caller is the operator's, but in builds without optimization. */
+static never_inline void *cxx_alloc_named_or_throw(size_t size, size_t align)
+{
+	void *ptr = cxx_alloc_named(size, align);
+
+	return likely(ptr) ? ptr : cxx_alloc_failed(size, align, CALLER);
+}
+
 static force_inline void *cxx_alloc_or_throw(size_t size, size_t align)
 {
-	void *ptr = cxx_alloc(size, align);
+	void *ptr;
 
+	if (unlikely(replaced_alloc(align)))
+		return cxx_alloc_named_or_throw(size, align);
+	ptr = cxx_alloc_own(size, align);
 	return likely(ptr) ? ptr : cxx_alloc_failed(size, align, CALLER);
 }
 
@@ -209,7 +276,7 @@ static force_inline void *cxx_alloc_nothrow(bool replaced, cxx_call *call,
 {
 	void *ptr;
 
-	if (replaced)
+	if (unlikely(replaced))
 		return cxx_catch(call, size, align, CALLER);
 	ptr = cxx_alloc(size, align);
 	return likely(ptr) ? ptr :
@@ -223,7 +290,7 @@ void *cxx_new(size_t size)
 
 void *cxx_new_array(size_t size)
 {
-	if (replaced_new())
+	if (unlikely(replaced_new()))
 		return _Znwm(size);
 	return cxx_alloc_or_throw(size, 0);
 }
@@ -235,7 +302,7 @@ void *cxx_new_aligned(size_t size, size_t align)
 
 void *cxx_new_array_aligned(size_t size, size_t align)
 {
-	if (replaced_new_aligned())
+	if (unlikely(replaced_new_aligned()))
 		return _ZnwmSt11align_val_t(size, align);
 	return cxx_alloc_or_throw(size, align);
 }
@@ -265,90 +332,90 @@ void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t align, NOTHROW)
 
 void cxx_delete(void *ptr)
 {
-	mem_free(ptr);
+	cxx_free(ptr);
 }
 
 void cxx_delete_array(void *ptr)
 {
-	if (replaced_delete())
+	if (unlikely(replaced_delete()))
 		_ZdlPv(ptr);
 	else
-		mem_free(ptr);
+		cxx_free(ptr);
 }
 
 void _ZdlPvm(void *ptr, SIZED)
 {
-	if (replaced_delete())
+	if (unlikely(replaced_delete()))
 		_ZdlPv(ptr);
 	else
-		mem_free(ptr);
+		cxx_free(ptr);
 }
 
 void _ZdaPvm(void *ptr, SIZED)
 {
-	if (replaced_delete_array())
+	if (unlikely(replaced_delete_array()))
 		_ZdaPv(ptr);
 	else
-		mem_free(ptr);
+		cxx_free(ptr);
 }
 
 void _ZdlPvRKSt9nothrow_t(void *ptr, NOTHROW)
 {
-	if (replaced_delete())
+	if (unlikely(replaced_delete()))
 		_ZdlPv(ptr);
 	else
-		mem_free(ptr);
+		cxx_free(ptr);
 }
 
 void _ZdaPvRKSt9nothrow_t(void *ptr, NOTHROW)
 {
-	if (replaced_delete_array())
+	if (unlikely(replaced_delete_array()))
 		_ZdaPv(ptr);
 	else
-		mem_free(ptr);
+		cxx_free(ptr);
 }
 
 void cxx_delete_aligned(void *ptr, ALIGNED)
 {
-	mem_free(ptr);
+	cxx_free_aligned(ptr);
 }
 
 void cxx_delete_array_aligned(void *ptr, size_t align)
 {
-	if (replaced_delete_aligned())
+	if (unlikely(replaced_delete_aligned()))
 		_ZdlPvSt11align_val_t(ptr, align);
 	else
-		mem_free(ptr);
+		cxx_free_aligned(ptr);
 }
 
 void _ZdlPvmSt11align_val_t(void *ptr, SIZED, size_t align)
 {
-	if (replaced_delete_aligned())
+	if (unlikely(replaced_delete_aligned()))
 		_ZdlPvSt11align_val_t(ptr, align);
 	else
-		mem_free(ptr);
+		cxx_free_aligned(ptr);
 }
 
 void _ZdaPvmSt11align_val_t(void *ptr, SIZED, size_t align)
 {
-	if (replaced_delete_array_aligned())
+	if (unlikely(replaced_delete_array_aligned()))
 		_ZdaPvSt11align_val_t(ptr, align);
 	else
-		mem_free(ptr);
+		cxx_free_aligned(ptr);
 }
 
 void _ZdlPvSt11align_val_tRKSt9nothrow_t(void *ptr, size_t align, NOTHROW)
 {
-	if (replaced_delete_aligned())
+	if (unlikely(replaced_delete_aligned()))
 		_ZdlPvSt11align_val_t(ptr, align);
 	else
-		mem_free(ptr);
+		cxx_free_aligned(ptr);
 }
 
 void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *ptr, size_t align, NOTHROW)
 {
-	if (replaced_delete_array_aligned())
+	if (unlikely(replaced_delete_array_aligned()))
 		_ZdaPvSt11align_val_t(ptr, align);
 	else
-		mem_free(ptr);
+		cxx_free_aligned(ptr);
 }

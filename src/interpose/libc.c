@@ -210,6 +210,16 @@ EXPORT const char *zbm_version(void)
 	return ZBM_VERSION;
 }
 
+/* For those who must know whether these names are still ours (cxx.c). */
+#define OWN(target)	__attribute__((visibility("hidden"), alias(target)))
+
+void *own_malloc(size_t size) __THROW __attribute_malloc__
+	__attribute_alloc_size__((1)) OWN("malloc");
+void *own_aligned_alloc(size_t align, size_t size) __THROW
+	__attribute_malloc__ __attribute_alloc_align__((1))
+	__attribute_alloc_size__((2)) OWN("aligned_alloc");
+void own_free(void *ptr) __THROW OWN("free");
+
 /* The names by which programs reach glibc's allocator behind malloc. */
 void *__libc_malloc(size_t size) __THROW __attribute_malloc__
 	__attribute_alloc_size__((1)) ALIAS("malloc");
