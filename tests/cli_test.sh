@@ -209,6 +209,8 @@ run_tests()
 
 environment_tests()
 {
+	local name
+
 	try "$command" run -o verbose=0 -o thp=never,cache=1 -- \
 		printenv ZBMALLOC_OPTIONS
 	prints 'verbose=0,thp=never,cache=1'
@@ -243,6 +245,19 @@ environment_tests()
 	ends_with 125
 	complains "*ZBMALLOC_LIBRARY names '$tmp/no.so'*No such file*"
 	case_is "a library that is not there is refused"
+
+	cp "$library" "$tmp/half.so"
+	truncate -s 100000 "$tmp/half.so"
+	cp "$library" "$tmp/alien.so"
+	printf '\376\377' | dd of="$tmp/alien.so" bs=1 seek=18 conv=notrunc \
+		2>"$tmp/err"
+	for name in /etc/passwd "$tmp" /dev/null /bin/true "$tmp/other.so" \
+		"$tmp/half.so" "$tmp/alien.so"; do
+		try env ZBMALLOC_LIBRARY="$name" "$command" run true
+		ends_with 125
+		complains "*names '$name', which is no libzbmalloc.so*"
+	done
+	case_is "what is not the library is refused"
 
 	mkdir "$tmp/a b"
 	cp "$library" "$tmp/a b/lib.so"
@@ -312,6 +327,8 @@ obstacle_tests()
 	complains '*script runs without zbmalloc: it is statically*'
 	case_is "a script is judged by its interpreter"
 
+	sanitizer_tests
+
 	# e_machine, at byte 18
 	cp /bin/true "$tmp/alien"
 	printf '\376\377' | dd of="$tmp/alien" bs=1 seek=18 conv=notrunc \
@@ -322,6 +339,29 @@ obstacle_tests()
 	case_is "a program of another machine is 126"
 
 	setuid_test
+}
+
+sanitizer_tests()
+{
+	local name
+
+	for name in address thread; do
+		"$cc" -x c - -fsanitize=$name -o "$tmp/$name" 2>"$tmp/err" \
+			<<-'END' || continue
+			#include <stdlib.h>
+			int main(void)
+			{
+				free(malloc(100));
+				return 6;
+			}
+		END
+		"$tmp/$name" 2>"$tmp/err"
+		[ $? = 6 ] || continue
+		try "$command" run --summary "$tmp/$name"
+		ends_with 6
+		complains '*runs without zbmalloc: it is built with a sanitizer*'
+		case_is "a program with -fsanitize=$name runs, with a warning"
+	done
 }
 
 # A setuid copy of id(1) of another user; where the file system ignores setuid

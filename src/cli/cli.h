@@ -40,8 +40,10 @@ char *library_find(void);
 /* program.c: where execvp would find `name`; does not return if nowhere. */
 char *program_find(const char *name);
 
-/* Why `library` cannot be put under the program at `path`, or NULL. */
-const char *program_obstacle(const char *path, const char *library);
+/* Why `library` cannot be put under the program at `path`, or NULL. `*refuses`:
+ * and why it is not to be tried. */
+const char *program_obstacle(const char *path, const char *library,
+			     bool *refuses);
 
 /* Becomes the program; on failure it returns with errno set. */
 void program_exec(const char *path, char **argv);

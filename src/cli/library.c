@@ -7,6 +7,7 @@
  *    build is not tried with an older library.
  */
 #include "cli/cli.h"
+#include "cli/image.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -20,12 +21,32 @@ static const char *const folders[] = {
 	".libs", "../.libs", "../../.libs", ".", "../lib", "../lib64",
 };
 
+/* With anything else the dynamic linker would complain, if at all, and run the
+ * program without. */
+static bool library_is_ours(const char *path)
+{
+	struct image image;
+	bool ours;
+
+	if (!image_open(&image, path))
+		return false;
+	ours = image_is_library(&image) &&
+	       image_has_symbol(&image, "zbm_version", true);
+	image_close(&image);
+	return ours;
+}
+
+/* NULL, with an error number: it cannot be read; ENOEXEC: it is not ours. */
 static char *library_check(char *path)
 {
 	char *absolute = realpath(path, NULL);
 
 	if (!absolute || access(absolute, R_OK))
 		return NULL;
+	if (!library_is_ours(absolute)) {
+		errno = ENOEXEC;
+		return NULL;
+	}
 	/* The dynamic linker has no way to quote them. */
 	if (strpbrk(absolute, " :"))
 		cli_fail(CLI_FAILED, "the path '%s' has a space or a colon, "
@@ -52,6 +73,10 @@ char *library_find(void)
 
 	if (named && *named) {
 		path = library_check(named);
+		if (!path && errno == ENOEXEC)
+			cli_fail(CLI_FAILED, "ZBMALLOC_LIBRARY names '%s', "
+				 "which is no " LIBRARY " for this machine",
+				 named);
 		if (!path)
 			cli_fail(CLI_FAILED, "ZBMALLOC_LIBRARY names '%s', "
 				 "which cannot be read: %s", named,

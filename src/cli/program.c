@@ -7,9 +7,12 @@
  * 2. LD_PRELOAD is the work of the dynamic linker: a program that has none,
  *    one that runs with more rights than its user, and one of another
  *    machine type stay without the library.
- * 3. A script is judged by its interpreter.
+ * 3. A sanitizer brings a malloc of its own: with another one in front of it
+ *    a program does not start, or does not use it.
+ * 4. A script is judged by its interpreter.
  */
 #include "cli/cli.h"
+#include "cli/image.h"
 
 #include <elf.h>
 #include <fcntl.h>
@@ -247,9 +250,27 @@ static bool same_machine(const ElfW(Ehdr) *header, const char *library)
 			  ours.e_ident[EI_CLASS] == header->e_ident[EI_CLASS]);
 }
 
-static const char *elf_obstacle(int fd, const ElfW(Ehdr) *header,
-				const char *library)
+static bool has_sanitizer(const char *path)
 {
+	static const char *const names[] = {
+		"__asan_init", "__hwasan_init", "__msan_init", "__tsan_init",
+	};
+	struct image image;
+	bool found = false;
+
+	if (!image_open(&image, path))
+		return false;
+	for (size_t i = 0; i < array_size(names) && !found; i++)
+		found = image_has_symbol(&image, names[i], false);
+	image_close(&image);
+	return found;
+}
+
+static const char *elf_obstacle(const char *path, int fd,
+				const ElfW(Ehdr) *header, const char *library,
+				bool *refuses)
+{
+	*refuses = has_sanitizer(path);
 	if (!same_machine(header, library))
 		return "it is built for another type of machine than "
 		       "libzbmalloc.so";
@@ -263,6 +284,9 @@ static const char *elf_obstacle(int fd, const ElfW(Ehdr) *header,
 	if (elf_is_static(fd, header))
 		return "it is statically linked, so no library can be put "
 		       "under it; link it with libzbmalloc.a instead";
+	if (*refuses)
+		return "it is built with a sanitizer (-fsanitize), which "
+		       "brings a malloc of its own and takes no other";
 	return NULL;
 }
 
@@ -281,7 +305,8 @@ static bool script_interpreter(int fd, char *line, size_t size)
 	return true;
 }
 
-const char *program_obstacle(const char *path, const char *library)
+const char *program_obstacle(const char *path, const char *library,
+			     bool *refuses)
 {
 	char line[FIRST_LINE_SIZE];
 	const char *obstacle = NULL;
@@ -289,13 +314,15 @@ const char *program_obstacle(const char *path, const char *library)
 	bool script = true;
 	int fd, depth;
 
+	*refuses = false;
 	for (depth = 0; script && depth < SCRIPT_DEPTH; depth++) {
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 		/* Executable and yet not readable: nobody knows. */
 		if (fd < 0)
 			return NULL;
 		if (elf_read(fd, &header))
-			obstacle = elf_obstacle(fd, &header, library);
+			obstacle = elf_obstacle(path, fd, &header, library,
+						refuses);
 		script = script_interpreter(fd, line, sizeof(line));
 		path = line;
 		close(fd);

@@ -1,7 +1,8 @@
 /*
  * run - `zbmalloc run`: sets the environment, then becomes the program.
  *
- * 1. The library goes first in LD_PRELOAD; what stood there stays.
+ * 1. The library goes first in LD_PRELOAD; what stood there stays. A program
+ *    that would not start with it is started without.
  * 2. Options go last in ZBMALLOC_OPTIONS, so they win.
  * 3. Without --summary this process is replaced by the program: nothing of
  *    the command is left.
@@ -51,16 +52,24 @@ static bool preload_begins_with(const char *preload, const char *library)
 	       (!preload[len] || strchr(" :", preload[len]));
 }
 
-static void environment_prepare(const struct request *request,
-				const char *library)
+static void preload_add(const char *library)
 {
 	const char *preload = getenv(PRELOAD);
-	char *options = request->options;
 
 	if (!preload || !*preload)
 		environment_set(PRELOAD, library);
 	else if (!preload_begins_with(preload, library))
 		environment_set(PRELOAD, text_join(library, preload, ':'));
+}
+
+/* `library` may be NULL. */
+static void environment_prepare(const struct request *request,
+				const char *library)
+{
+	char *options = request->options;
+
+	if (library)
+		preload_add(library);
 	if (request->summary)
 		options = text_join(options, "summary=1", ',');
 	if (options)
@@ -112,16 +121,17 @@ int cli_run(int argc, char **argv)
 	struct request request = { 0 };
 	const char *obstacle;
 	char *library, *path;
+	bool refuses;
 
 	if (!request_parse(&request, argc, argv))
 		return cli_help(argc, argv);
 	library = library_find();
 	path = program_find(request.argv[0]);
-	obstacle = program_obstacle(path, library);
+	obstacle = program_obstacle(path, library, &refuses);
 	if (obstacle)
 		cli_message("%s runs without zbmalloc: %s", request.argv[0],
 			    obstacle);
-	environment_prepare(&request, library);
+	environment_prepare(&request, refuses ? NULL : library);
 	if (request.summary)
 		return summary_run(path, request.argv, obstacle);
 	program_exec(path, request.argv);
