@@ -1,4 +1,5 @@
 #include "malloc/huge.h"
+#include "heap/thread_heap.h"
 #include "mm/hugepage.h"
 #include "mm/migrate.h"
 #include "mm/page_alloc.h"
@@ -229,6 +230,33 @@ static void *huge_move(struct page *page, size_t n)
 	page_set_word(to, page_word(to) | word_state_bits(RUN_DIRTY));
 	free_clean_pages(page, old_n, 0);
 	return huge_grown(to, old_n, n);
+}
+
+/* From now on the run of a class is of none: it counts here. */
+static void huge_take_over(struct page *page)
+{
+	uint64_t word = page_word(page);
+	struct heap *heap = heap_enter();
+
+	heap->nr_free[word_class(word)]++;
+	heap_leave(heap);
+	page_set_word(page, word_make_run(page_zone(page)->node, -1,
+					  word_state(word) & RUN_DIRTY));
+	__atomic_fetch_add(&huge.nr_alloc, 1, __ATOMIC_RELAXED);
+	huge_count_size(run_nr_pages(page), 0);
+}
+
+void huge_trim(struct page *page, size_t size)
+{
+	size_t n = pages_for(size), old_n = run_nr_pages(page);
+
+	if (n >= old_n)
+		return;
+	/* Locks follow, and no function of the heap comes first. */
+	heap_start();
+	if (word_class(page_word(page)) >= 0)
+		huge_take_over(page);
+	huge_shrink(page, old_n, n);
 }
 
 void *huge_resize(struct page *page, size_t size)

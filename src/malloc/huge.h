@@ -1,6 +1,7 @@
 /*
- * huge - blocks larger than all classes, and those whose alignment no class
- * has: runs of any number of pages, straight from the page allocator.
+ * huge - blocks larger than all classes, those whose alignment no class has,
+ * and those that were made smaller: runs of any number of pages, straight from
+ * the page allocator.
  *
  * 1. They start on a page; their length is in the first page's nr_pages.
  * 2. They grow into the free pages behind them; else their memory moves
@@ -27,6 +28,10 @@ void huge_free(struct page *page);
 /* The block with room for `size` bytes, perhaps elsewhere; NULL: it could
  * neither grow nor move, and is as it was. */
 void *huge_resize(struct page *page, size_t size);
+
+/* The run, be it of a class, stays and gives back what is behind its first
+ * `size` bytes. */
+void huge_trim(struct page *page, size_t size);
 
 /* Calls and live bytes so far. */
 struct huge_counts {

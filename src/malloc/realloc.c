@@ -5,11 +5,15 @@
  *    not less than half of it: giving back less is not worth the copy.
  * 2. Runs grow in place into free pages, or move to where they have room to go
  *    on growing; huge blocks also shrink there, or move (huge.h).
- * 3. When it fails the old block is as it was. To make one smaller never fails:
+ * 3. A run that stays gives back what is behind its new size, if that is much:
+ *    it has no class then.
+ * 4. When it fails the old block is as it was. To make one smaller never fails:
  *    it stays where it is.
  */
 #include "malloc/foreign.h"
 #include "malloc/huge.h"
+
+#define TRIM_MIN	(64UL << 10)	/* bytes; and a quarter of the run */
 
 static void *copy_to(void *q, void *p, size_t size)
 {
@@ -46,6 +50,12 @@ static inline bool size_stays(size_t old_size, size_t size)
 	return size <= old_size && size >= old_size / 2;
 }
 
+static inline bool run_is_to_trim(size_t old_size, size_t size)
+{
+	return size < old_size &&
+	       old_size - size >= max(old_size / 4, TRIM_MIN);
+}
+
 /* NULL: not so. */
 static void *run_grow(void *p, const struct block *block, size_t size)
 {
@@ -63,18 +73,22 @@ static void *run_grow(void *p, const struct block *block, size_t size)
 
 static void *realloc_block(void *p, const struct block *block, size_t size)
 {
+	bool is_run = word_type(block->word) == PAGE_RUN;
 	void *q = NULL;
 
 	if (size > PTRDIFF_MAX)
 		return mem_no_memory();
-	if (word_type(block->word) == PAGE_RUN &&
-	    word_class(block->word) < 0 && size > CLASS_MAX)
+	if (is_run && word_class(block->word) < 0 && size > CLASS_MAX)
 		q = huge_resize(block->page, size);
 	else if (size_stays(block->size, size))
 		q = p;
 	else
 		q = run_grow(p, block, size);
-	return q ? q : realloc_copy(p, block->size, size);
+	if (!q)
+		q = realloc_copy(p, block->size, size);
+	if (q == p && is_run && run_is_to_trim(block->size, size))
+		huge_trim(block->page, size);
+	return q;
 }
 
 static cold_path void *realloc_other(void *p, size_t size)
@@ -123,7 +137,9 @@ void *mem_realloc(void *p, size_t size)
 		return realloc_copy(p, old_size, size);
 	if (!p)
 		return mem_malloc(size);
-	if (size && size_stays(run_size(p), size))
+	old_size = run_size(p);
+	if (size && size_stays(old_size, size) &&
+	    !run_is_to_trim(old_size, size))
 		return p;
 	return realloc_slow(p, size);
 }

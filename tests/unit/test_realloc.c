@@ -3,6 +3,7 @@
  */
 #include "heaps.h"
 
+#include "malloc/introspect.h"
 #include "malloc/malloc.h"
 
 #include <setjmp.h>
@@ -140,6 +141,55 @@ static void test_a_run_that_has_grown_is_not_cached(void **state)
 	heap_validate();
 }
 
+/* What is behind it goes to the zone, and the run with it when it is freed. */
+static void test_a_run_that_is_much_smaller_gives_back_its_end(void **state)
+{
+	static const size_t from[] = { 256UL << 10, 1UL << 20, CLASS_MAX,
+				       CLASS_MAX + (1UL << 20) };
+
+	(void)state;
+	for (size_t i = 0; i < array_size(from); i++) {
+		size_t size = from[i] / 2 + 5000, used, before = world_used();
+		unsigned char *p = mem_malloc(from[i]);
+
+		assert_non_null(p);
+		fill(p, size);
+		used = world_used();
+		assert_ptr_equal(mem_realloc(p, size), p);
+		assert_int_equal(mem_usable_size(p),
+				 align_up(size, PAGE_SIZE));
+		assert_true(world_used() <= used - from[i] / 4 / PAGE_SIZE);
+		assert_true(is_filled(p, from[i] / 2, size));
+		/* Then little more, and as much as before. */
+		assert_ptr_equal(mem_realloc(p, size - 5000), p);
+		p = mem_realloc(p, from[i]);
+		assert_true(is_filled(p, from[i] / 2, size));
+		mem_free(p);
+		mem_trim(0);
+		assert_true(world_used() <= before);
+	}
+	assert_int_equal(errno, 77);
+	heap_validate();
+	figures_validate();
+}
+
+/* 16 pages at least, and a quarter. */
+static void test_a_run_that_is_little_smaller_stays_as_it_is(void **state)
+{
+	void *p = mem_malloc(100000), *q = mem_malloc(1 << 20);
+	size_t size = mem_usable_size(p);
+
+	(void)state;
+	assert_ptr_equal(mem_realloc(p, size - (50UL << 10)), p);
+	assert_int_equal(mem_usable_size(p), size);
+	assert_ptr_equal(mem_realloc(q, (1 << 20) - (250UL << 10)), q);
+	assert_int_equal(mem_usable_size(q), 1 << 20);
+	mem_free(p);
+	mem_free(q);
+	heap_validate();
+	figures_validate();
+}
+
 static void check_refused(char *p, void *q)
 {
 	assert_null(q);
@@ -175,6 +225,12 @@ int main(void)
 		cmocka_unit_test_setup(
 			test_a_run_grows_into_free_pages_behind_it, start),
 		cmocka_unit_test(test_a_run_that_has_grown_is_not_cached),
+		cmocka_unit_test_setup(
+			test_a_run_that_is_much_smaller_gives_back_its_end,
+			start),
+		cmocka_unit_test_setup(
+			test_a_run_that_is_little_smaller_stays_as_it_is,
+			start),
 		cmocka_unit_test_setup(test_a_failure_leaves_the_block, start),
 	};
 
