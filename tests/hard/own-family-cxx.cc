@@ -5,6 +5,10 @@
 #include "hard.h"
 #include <new>
 
+/* <new> hides these from a compiler whose delete expressions lack them. */
+void operator delete(void *, size_t) noexcept;
+void operator delete(void *, size_t, std::align_val_t) noexcept;
+
 #define HEADER		32	/* bytes in front of a block: its size */
 #define BUDGET		(8 * MIB)
 

@@ -12,6 +12,8 @@
 
 #include "os/elf.h"
 
+static int of_this_program;
+
 static size_t count_spaces(void)
 {
 	const struct r_debug_extended *space = NULL;
@@ -112,6 +114,42 @@ static void test_each_namespace_has_its_own_libc(void **state)
 	assert_int_equal(count_spaces(), before);
 }
 
+/* The object that has the address. */
+static bool is_around(const struct elf_object *object, void *what)
+{
+	return elf_object_holds(object, (uintptr_t)what) &&
+	       elf_find_symbol(object, "no_such_name") == 0;
+}
+
+static bool count(const struct elf_object *object, void *n)
+{
+	(*(size_t *)n)++;
+	return !object->bias && !object->symbols;
+}
+
+static void test_objects_are_found_by_what_lies_in_them(void **state)
+{
+	const struct r_debug_extended *space = elf_next_space(NULL);
+	void *handle = dlopen(LIBC_SO, RTLD_NOW | RTLD_NOLOAD);
+	struct elf_object object;
+	size_t n = 0;
+
+	(void)state;
+	assert_non_null(handle);
+	assert_true(elf_find_wanted(space, is_around, dlsym(handle, "printf")));
+	assert_true(elf_find_wanted(space, is_around, dlsym(handle, "stdout")));
+	assert_true(elf_find_wanted(space, is_around, &of_this_program));
+	assert_false(elf_find_wanted(space, is_around, &n));
+	assert_false(elf_find_wanted(space, is_around, NULL));
+	assert_false(elf_find_wanted(space, count, &n));
+	assert_true(n > 3);
+	assert_true(elf_find_object(space, LIBC_SO, &object));
+	assert_true(elf_object_holds(&object,
+				     elf_find_symbol(&object, "malloc")));
+	assert_false(elf_object_holds(&object, (uintptr_t)&of_this_program));
+	dlclose(handle);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -120,6 +158,7 @@ int main(void)
 		cmocka_unit_test(
 			test_the_data_of_an_object_holds_its_variables),
 		cmocka_unit_test(test_each_namespace_has_its_own_libc),
+		cmocka_unit_test(test_objects_are_found_by_what_lies_in_them),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
