@@ -22,8 +22,8 @@ uint32_t zone_alloc_pieced(struct zone *zone, size_t n);
 /* The same, of the few blocks that came last. */
 uint32_t zone_alloc_pieced_soon(struct zone *zone, size_t n);
 
-/* The first of n > 1 pages of which the zone grows by what is not free where one
- * of its sections ends; 0: there is no room. */
+/* The first of n > 1 pages of which the zone grows by what is not free where
+ * one of its sections ends; 0: there is no room. */
 uint32_t zone_grow_pieced(struct zone *zone, size_t n);
 
 /* Lets [page, page + old_n) have new_n > old_n pages by taking the free ones
