@@ -3,16 +3,8 @@
  */
 #include "world.h"
 
-#include "os/limit.h"
+#include "groups.h"
 
-#include <setjmp.h>
-#include <sys/stat.h>
-
-#include <cmocka.h>
-
-#define MIB	(1UL << 20)
-
-static char root[] = "/tmp/zbmalloc-limit-XXXXXX";
 static struct limit machine;
 
 /* As a system without groups. */
@@ -20,61 +12,10 @@ static int start(void **state)
 {
 	(void)state;
 	os_init();
-	assert_non_null(mkdtemp(root));
-	strcpy(limit_root, root);
+	groups_start();
 	limit_read(&machine);
 	assert_false(machine.of_group);
 	return 0;
-}
-
-static int stop(void **state)
-{
-	char command[128];
-
-	(void)state;
-	snprintf(command, sizeof(command), "rm -rf %s", root);
-	return system(command);
-}
-
-static int begin(void **state)
-{
-	int failed = stop(state);
-
-	return failed || mkdir(root, 0700);
-}
-
-/* A file below the root, and the folders that it lies in. */
-static void put(const char *path, const char *text)
-{
-	char whole[4096];
-	FILE *file;
-
-	snprintf(whole, sizeof(whole), "%s%s", root, path);
-	for (char *at = whole + strlen(root) + 1; (at = strchr(at, '/'));
-	     at++) {
-		*at = '\0';
-		mkdir(whole, 0700);
-		*at = '/';
-	}
-	file = fopen(whole, "w");
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
-}
-
-static void put_number(const char *group, const char *name, size_t number)
-{
-	char path[2048], text[32];
-
-	snprintf(path, sizeof(path), "/sys/fs/cgroup%s/%s", group, name);
-	snprintf(text, sizeof(text), "%zu\n", number);
-	put(path, text);
-}
-
-static void put_group(const char *group, size_t size, size_t used)
-{
-	put_number(group, "memory.max", size);
-	put_number(group, "memory.current", used);
 }
 
 static void put_group_v1(const char *group, size_t size, size_t used)
@@ -203,18 +144,18 @@ static void test_a_line_that_is_too_long_is_left_out(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_the_own_group_limits, begin),
+		cmocka_unit_test_setup(test_the_own_group_limits, groups_clear),
 		cmocka_unit_test_setup(test_a_group_above_limits_as_well,
-				       begin),
+				       groups_clear),
 		cmocka_unit_test_setup(test_the_root_of_the_mount_limits,
-				       begin),
+				       groups_clear),
 		cmocka_unit_test_setup(test_version_1_limits_in_all_groups,
-				       begin),
+				       groups_clear),
 		cmocka_unit_test_setup(test_any_line_of_a_long_file_counts,
-				       begin),
+				       groups_clear),
 		cmocka_unit_test_setup(
-			test_a_line_that_is_too_long_is_left_out, begin),
+			test_a_line_that_is_too_long_is_left_out, groups_clear),
 	};
 
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, start, groups_stop);
 }
