@@ -6,6 +6,10 @@
  *    then fills up again, or lets new blocks displace the oldest ones, so
  *    that 120 MiB are live all the time.
  * 2. All bytes are written. Too much memory means SIGKILL by the kernel.
+ * 3. A last process has more of the group's memory than the allocator knows of,
+ *    and holes in its heap that are too small to go in exchange for what is
+ *    new: only who looks at the limit gives them back. The clock stands still.
+ * 4. What the root group gave to its children before it does afterwards.
  */
 #include "hard.h"
 #include <pthread.h>
@@ -14,8 +18,17 @@
 #define LIMIT	(200 * MIB)
 #define LIVE	(120 * MIB)
 
+/* MiB, of the process with holes: with them it is 220. */
+#define FOREIGN	60
+#define HOLES	50
+#define LARGE	60
+
+#define ROOT_V2	"/sys/fs/cgroup"
+#define SUBTREE	"cgroup.subtree_control"
+
 static char group[256];
 static int version;
+static int was_given;	/* by the root of version 2, to its children */
 
 static int write_text(const char *folder, const char *name, const char *text)
 {
@@ -45,6 +58,19 @@ static int make_group(const char *root, const char *limit_file)
 	return 0;
 }
 
+/* The root of version 2 gives memory to its children. */
+static int is_given(void)
+{
+	char text[256] = "";
+	int fd = open(ROOT_V2 "/" SUBTREE, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		CHECK(read(fd, text, sizeof(text) - 1) >= 0);
+		close(fd);
+	}
+	return strstr(text, "memory") != NULL;
+}
+
 /* Version 1 under its usual name, else version 2 where it is delegated. */
 static void find_group(void)
 {
@@ -52,10 +78,25 @@ static void find_group(void)
 	if (make_group("/sys/fs/cgroup/memory", "memory.limit_in_bytes"))
 		return;
 	version = 2;
-	write_text("/sys/fs/cgroup", "cgroup.subtree_control", "+memory");
-	if (make_group("/sys/fs/cgroup", "memory.max"))
+	was_given = is_given();
+	if (!was_given)
+		write_text(ROOT_V2, SUBTREE, "+memory");
+	if (make_group(ROOT_V2, "memory.max"))
 		return;
+	if (!was_given)
+		write_text(ROOT_V2, SUBTREE, "-memory");
 	SKIP("no memory cgroup can be made here (not root, no controller)");
+}
+
+static void leave_group(void)
+{
+	int tries;
+
+	/* The last page leaves the group some time after the process. */
+	for (tries = 0; rmdir(group) && tries < 100; tries++)
+		usleep(10000);
+	if (version == 2 && !was_given)
+		write_text(ROOT_V2, SUBTREE, "-memory");
 }
 
 struct lane {
@@ -148,7 +189,22 @@ static void run_in_group(unsigned int nr_threads)
 		pthread_join(thread[i], NULL);
 }
 
-static int child_in_group(const char *threads)
+/* 16 KiB free, 16 KiB used; then blocks that need more than that. */
+static void run_with_holes(void)
+{
+	static void *block[2 * HOLES * MIB / (16 * KIB)];
+	size_t i;
+
+	memset(hard_map(FOREIGN * MIB), 1, FOREIGN * MIB);
+	for (i = 0; i < array_size(block); i++)
+		block[i] = take(16 * KIB);
+	for (i = 0; i < array_size(block); i += 2)
+		free(block[i]);
+	for (i = 0; i < LARGE; i += 3)
+		take(3 * MIB);
+}
+
+static int child_in_group(const char *what)
 {
 	pid_t pid = fork();
 
@@ -158,7 +214,7 @@ static int child_in_group(const char *threads)
 		snprintf(self, sizeof(self), "%d", (int)getpid());
 		if (!write_text(group, "cgroup.procs", self))
 			_exit(77);
-		execl("/proc/self/exe", "memcg", threads, (char *)NULL);
+		execl("/proc/self/exe", "memcg", what, (char *)NULL);
 		_exit(4);
 	}
 	return hard_wait(pid);
@@ -166,24 +222,28 @@ static int child_in_group(const char *threads)
 
 int main(int argc, char **argv)
 {
-	int one, four, tries;
+	int one, four, holes;
 
 	hard_start(58);
 	if (argc > 1) {
-		run_in_group((unsigned int)atoi(argv[1]));
+		if (!strcmp(argv[1], "holes"))
+			run_with_holes();
+		else
+			run_in_group((unsigned int)atoi(argv[1]));
 		return 0;
 	}
 	find_group();
 	one = child_in_group("1");
 	four = child_in_group("4");
-	/* The last page leaves the group some time after the process. */
-	for (tries = 0; rmdir(group) && tries < 100; tries++)
-		usleep(10000);
+	setenv("ZBMALLOC_OPTIONS", "decay_ms=0", 1);
+	holes = child_in_group("holes");
+	leave_group();
 	if (WIFEXITED(one) && WEXITSTATUS(one) == 77)
 		SKIP("a process cannot be moved to %s", group);
-	hard_say("cgroup version %d: one thread %#x, four threads %#x\n",
-		 version, one, four);
+	hard_say("cgroup version %d: one thread %#x, four threads %#x, holes "
+		 "%#x\n", version, one, four, holes);
 	CHECK_EQ(one, 0);
 	CHECK_EQ(four, 0);
+	CHECK_EQ(holes, 0);
 	return 0;
 }
