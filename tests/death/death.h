@@ -8,6 +8,7 @@
  * 2. REGEX (extended) must match a line of stderr that starts with
  *    "zbmalloc: ", and the process must end by SIGABRT. A program that gets
  *    to its end has survived its mistake: it says so and exits with 0.
+ *    Without the library it does not begin.
  * 3. Compiled with -fno-builtin; hide() keeps the compiler from seeing the
  *    mistakes.
  */
@@ -17,6 +18,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <dlfcn.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -29,6 +31,14 @@
 #define KIB	((size_t)1 << 10)
 #define MIB	((size_t)1 << 20)
 #define array_size(a) (sizeof(a) / sizeof((a)[0]))
+
+__attribute__((constructor)) static void death_start(void)
+{
+	static const char text[] = "the library is not loaded\n";
+
+	if (!dlsym(RTLD_DEFAULT, "zbm_version"))
+		_exit(write(2, text, sizeof(text) - 1) < 0 ? 3 : 2);
+}
 
 static inline void *hide(void *p)
 {

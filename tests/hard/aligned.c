@@ -212,7 +212,7 @@ static void test_a_small_window_has_aligned_places(void)
 
 int main(int argc, char **argv __attribute__((unused)))
 {
-	hard_start(60);
+	hard_start(58);
 	if (argc > 1) {
 		run_in_a_small_window();
 		return 0;

@@ -224,7 +224,7 @@ static void test_usable_bytes_of_neighbours_do_not_overlap(void)
 
 int main(void)
 {
-	hard_start(60);
+	hard_start(58);
 	test_every_size_is_aligned_by_16_and_writable();
 	test_malloc_of_zero_is_unique_and_freeable();
 	test_sizes_over_ptrdiff_max_are_enomem();

@@ -131,7 +131,7 @@ static void test_fresh_runs_are_not_touched(void)
 
 int main(void)
 {
-	hard_start(60);
+	hard_start(58);
 	test_two_gib_cost_no_memory();
 	test_fresh_runs_are_not_touched();
 	test_memory_of_other_sizes_is_zero();

@@ -152,7 +152,7 @@ static void run_loop(void)
 
 int main(int argc, char **argv)
 {
-	hard_start(60);
+	hard_limit(58);
 	if (argc == 1) {
 		hard_case("local");
 		hard_case("global");

@@ -48,7 +48,7 @@ int main(void)
 	size_t before = 0;
 	int i;
 
-	hard_start(60);
+	hard_start(58);
 	for (i = 0; i < 600; i++) {
 		/* A thread leaves 5000 * 100 bytes behind, by design. */
 		once(i % 2 ? RTLD_NOW : RTLD_LAZY | RTLD_GLOBAL, i < 4);

@@ -116,7 +116,7 @@ int main(void)
 	size_t before = 0;
 	int i, round;
 
-	hard_start(60);
+	hard_start(58);
 	every_class_once();
 	for (round = 0; round < 12; round++) {
 		for (i = 0; i < 8; i++)

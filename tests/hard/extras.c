@@ -209,7 +209,7 @@ static void test_libc_aliases_are_the_same_allocator(void)
 
 int main(void)
 {
-	hard_start(60);
+	hard_start(58);
 	test_reallocarray_multiplies();
 	test_reallocf_frees_on_failure();
 	test_reallocarr_answers_an_error_number();

@@ -228,7 +228,7 @@ static void test_malloc_trim_returns_what_is_free(void)
 
 int main(void)
 {
-	hard_start(60);
+	hard_start(58);
 	test_mallinfo2_follows_what_is_live();
 	test_mallinfo2_counts_other_threads();
 	test_malloc_info_is_well_formed_xml();

@@ -103,11 +103,28 @@ static inline void hard_alarm(int signo)
 	_exit(1);
 }
 
-/* The first call of main: a hang becomes a failure after `seconds`. */
-static inline void hard_start(unsigned int seconds)
+/* A hang becomes a failure after `seconds`, which are less than the runner
+ * waits. */
+static inline void hard_limit(unsigned int seconds)
 {
 	signal(SIGALRM, hard_alarm);
 	alarm(seconds);
+}
+
+static inline int hard_is_preloaded(void)
+{
+	return dlsym(RTLD_DEFAULT, "zbm_version") != NULL;
+}
+
+/*
+ * The first call of main. The dynamic linker only warns about a library that
+ * it cannot preload, and the C library would pass most of what follows; a
+ * program that also runs without the library calls hard_limit.
+ */
+static inline void hard_start(unsigned int seconds)
+{
+	hard_limit(seconds);
+	CHECK(hard_is_preloaded());
 }
 
 #ifdef __cplusplus

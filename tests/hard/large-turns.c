@@ -102,7 +102,7 @@ static void child(const struct block *kept)
 	uint64_t seed = 77;
 	int i;
 
-	alarm(60);
+	alarm(50);
 	block_check(kept, kept->size);
 	for (i = 0; i < 12; i++)
 		step(&mine[i % 3], &seed);
@@ -120,7 +120,7 @@ int main(void)
 	pthread_t thread[NR_THREADS];
 	size_t i, j;
 
-	hard_start(240);
+	hard_start(58);
 	turn_end = hard_now() + TURN_SECONDS;
 	kept.p = malloc(9 * MIB);
 	CHECK(kept.p);

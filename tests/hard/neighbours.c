@@ -133,7 +133,7 @@ int main(void)
 {
 	static const size_t sizes[] = { 16, 64, 0, 200 };
 
-	hard_start(60);
+	hard_start(58);
 	for (size_t i = 0; i < array_size(sizes); i++) {
 		check_apart(2, sizes[i], true);
 		check_apart(2, sizes[i], false);

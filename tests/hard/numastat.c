@@ -129,7 +129,7 @@ int main(void)
 	struct zbm_numastat stat;
 	int i, several = has_several_nodes();
 
-	hard_start(60);
+	hard_start(58);
 	numastat = API(numastat_fn *, "zbm_numastat");
 	CHECK_EQ(numastat(-1, &stat), EINVAL);
 	CHECK_EQ(numastat(NR_IDS, &stat), EINVAL);

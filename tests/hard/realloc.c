@@ -170,7 +170,7 @@ static void test_shrinking_returns_memory(void)
 
 int main(void)
 {
-	hard_start(60);
+	hard_start(58);
 	test_every_transition_keeps_the_bytes();
 	test_all_usable_bytes_are_kept();
 	test_a_growing_and_shrinking_block_keeps_its_bytes();

@@ -43,7 +43,7 @@ int main(void)
 	size_t before = 0, after;
 	int wave, i;
 
-	hard_start(60);
+	hard_start(58);
 	for (wave = 0; wave < NR_WAVES; wave++) {
 		pthread_t thread[NR_LANES];
 

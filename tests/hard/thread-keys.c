@@ -136,7 +136,7 @@ int main(void)
 {
 	size_t before;
 
-	hard_start(60);
+	hard_start(58);
 	free(malloc(hide(100UL)));
 	test_first_calls_of_destructors();
 	while (nr_keys < PTHREAD_KEYS_MAX &&

@@ -56,7 +56,7 @@ static void body()
 
 int main()
 {
-	hard_start(60);
+	hard_start(58);
 	CHECK(!pthread_key_create(&key, key_destructor));
 	size_t before = 0;
 

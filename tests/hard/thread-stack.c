@@ -48,7 +48,7 @@ int main(void)
 	pthread_t thread[4];
 	int i, round;
 
-	hard_start(60);
+	hard_start(58);
 	if (least < PTHREAD_STACK_MIN)
 		least = PTHREAD_STACK_MIN;
 	CHECK(!pthread_attr_init(&attr));

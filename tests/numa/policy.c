@@ -223,10 +223,11 @@ int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "interleave";
 
-	hard_start(TIMEOUT);
+	hard_limit(TIMEOUT);
+	library = getenv("LD_PRELOAD");
+	CHECK_EQ(hard_is_preloaded(), library != NULL);
 	if (!strcmp(what, "place"))
 		return place();
-	library = getenv("LD_PRELOAD");
 	if (!library)
 		SKIP("nothing to compare: LD_PRELOAD is not set");
 	library = strdup(library);
