@@ -4,6 +4,7 @@
  */
 #include "hard.h"
 #include <ctype.h>
+#include <limits.h>
 #include <pthread.h>
 
 static size_t in_use(void)
@@ -35,7 +36,6 @@ static void check_moves(size_t size, unsigned int n)
 static void test_mallinfo2_follows_what_is_live(void)
 {
 	struct mallinfo2 info;
-	struct mallinfo old;
 	void *p;
 
 	check_moves(24, 400000);
@@ -49,10 +49,48 @@ static void test_mallinfo2_follows_what_is_live(void)
 	CHECK_OP(info.arena + info.hblkhd, >=, info.uordblks);
 	CHECK_OP(info.arena + info.hblkhd, <, 1UL << 40);
 	CHECK_OP(info.fordblks, <, 1UL << 40);
+	CHECK_OP(in_use(), >=, 3 * MIB);
+	free(p);
+}
+
+/* What the old figure must say of the new one. */
+static void check_figure(int old, size_t new)
+{
+	CHECK_EQ(old, new < INT_MAX ? new : INT_MAX);
+}
+
+static void check_mallinfo(void)
+{
 	/* Not by its name: the header calls it deprecated. */
-	old = API(struct mallinfo (*)(void), "mallinfo")();
-	CHECK(old.uordblks >= 0 && old.arena >= 0 && old.hblkhd >= 0);
-	CHECK_OP(old.uordblks + old.hblkhd, >=, 3 * MIB);
+	struct mallinfo old = API(struct mallinfo (*)(void), "mallinfo")();
+	struct mallinfo2 new = mallinfo2();
+
+	check_figure(old.arena, new.arena);
+	check_figure(old.ordblks, new.ordblks);
+	check_figure(old.smblks, new.smblks);
+	check_figure(old.hblks, new.hblks);
+	check_figure(old.hblkhd, new.hblkhd);
+	check_figure(old.usmblks, new.usmblks);
+	check_figure(old.fsmblks, new.fsmblks);
+	check_figure(old.uordblks, new.uordblks);
+	check_figure(old.fordblks, new.fordblks);
+	check_figure(old.keepcost, new.keepcost);
+}
+
+/* Memory that is not touched costs address space alone. */
+static void test_mallinfo_ends_where_an_int_does(void)
+{
+	void *p;
+
+	check_mallinfo();
+	p = malloc(hide(5 * GIB));
+	if (!p) {
+		hard_say("5 GiB are not to be had: the end of an int is not "
+			 "tried\n");
+		return;
+	}
+	CHECK_OP(in_use(), >, 5 * GIB - 1);
+	check_mallinfo();
 	free(p);
 }
 
@@ -230,6 +268,7 @@ int main(void)
 {
 	hard_start(58);
 	test_mallinfo2_follows_what_is_live();
+	test_mallinfo_ends_where_an_int_does();
 	test_mallinfo2_counts_other_threads();
 	test_malloc_info_is_well_formed_xml();
 	test_malloc_stats_writes_to_stderr();
