@@ -88,7 +88,7 @@ options_tests()
 	for name in verbose=0 summary=0 validate=0 'thp=never|auto|always|system' \
 		window=0.. decay_ms=0..3600000 cache=0..1G \
 		'numa=off|local|interleave' 'tier=near|far' \
-		node_limit=NODE:SIZE,... 'stats=0|1|FILE'; do
+		node_limit=NODE:SIZE,... 'deepbind=0|1' 'stats=0|1|FILE'; do
 		prints "*$name*"
 	done
 	prints '*OPTION *DEFAULT *MEANING*'
@@ -280,6 +280,40 @@ environment_tests()
 	case_is "the library is found beside the command"
 }
 
+# with_file TEXT COMMAND...: with TEXT in /etc/zbmalloc.conf, which then is all
+# of /etc, in a namespace of its own; as who is no root, in one where it is.
+with_file()
+{
+	try unshare $namespace sh -c 'mount -t tmpfs none /etc &&
+		printf "%s\n" "$1" >/etc/zbmalloc.conf && shift && exec "$@"' \
+		sh "$@"
+}
+
+file_tests()
+{
+	local namespace
+
+	for namespace in -m -rm ''; do
+		[ -z "$namespace" ] || unshare $namespace \
+			mount -t tmpfs none /etc 2>"$tmp/err" && break
+	done
+	if [ -z "$namespace" ]; then
+		echo "# /etc/zbmalloc.conf is not tried: $(cat "$tmp/err")"
+		return
+	fi
+	with_file 'summary=1' env LD_PRELOAD="$library" true
+	ends_with 0
+	shows_summary
+	with_file 'no_such=1' env LD_PRELOAD="$library" cat /dev/null
+	complains "zbmalloc: /etc/zbmalloc.conf:1: 'no_such=1' ignored*"
+	case_is "a program has the options of /etc/zbmalloc.conf"
+
+	with_file 'summary=1' env LD_PRELOAD="$library" \
+		ZBMALLOC_OPTIONS=summary=0 true
+	is_quiet
+	case_is "the environment wins over /etc/zbmalloc.conf"
+}
+
 obstacle_tests()
 {
 	echo 'int main(void) { return 5; }' | build static -static
@@ -391,7 +425,7 @@ setuid_test()
 
 summary_tests()
 {
-	local start pid
+	local name start pid
 
 	try "$command" run --summary -- bash -c 'ls / >"$0"; exit 7' /dev/null
 	ends_with 7
@@ -410,7 +444,43 @@ summary_tests()
 	try "$command" run --summary -- bash -c 'kill -KILL $$'
 	ends_with 137
 	complains '*no summary: bash was ended by signal 9 (Killed)'
-	case_is "a killed program has no summary, and its signal is ours"
+	case_is "a killed program has no summary"
+
+	# What the shell calls 128 + N may be either.
+	build end <<-'END'
+		#include <stdio.h>
+		#include <sys/wait.h>
+		#include <unistd.h>
+		int main(int argc, char **argv)
+		{
+			int status;
+
+			if (!fork()) {
+				execv(argv[1], argv + 1);
+				_exit(99);
+			}
+			wait(&status);
+			printf(WIFSIGNALED(status) ? "signal %d\n" :
+			       "status %d\n", WIFSIGNALED(status) ?
+			       WTERMSIG(status) : WEXITSTATUS(status));
+			return argc < 2;
+		}
+	END
+	for name in KILL TERM INT QUIT HUP ABRT SEGV CHLD; do
+		# bash ignores some of them.
+		try "$tmp/end" "$command" run --summary -- sh -c \
+			"kill -$name \$\$; exit 5"
+		if [ $name = CHLD ]; then
+			prints 'status 5'
+		else
+			prints "signal $(kill -l $name)"
+		fi
+	done
+	try "$tmp/end" "$command" run -- bash -c 'kill -TERM $$'
+	prints 'signal 15'
+	try "$tmp/end" "$command" run --summary -- bash -c 'exit 143'
+	prints 'status 143'
+	case_is "the command ends by the signal that the program ended by"
 
 	build quit <<-'END'
 		#include <sys/syscall.h>
@@ -572,6 +642,7 @@ general_tests
 options_tests
 run_tests
 environment_tests
+file_tests
 obstacle_tests
 summary_tests
 exit_tests

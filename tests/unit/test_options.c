@@ -22,6 +22,7 @@ static void assert_default(const struct options *opts)
 	assert_int_equal(opts->numa, NUMA_LOCAL_FIRST);
 	assert_int_equal(opts->tier, TIER_NEAR);
 	assert_string_equal(opts->node_limit, "");
+	assert_false(opts->deepbind);
 	assert_string_equal(opts->stats, "");
 }
 
