@@ -106,20 +106,35 @@ static void come(int id)
 	CHECK_OP((hard_now() - start) * 1e6, <=, SECOND_US);
 }
 
-/* Gone, or still there without memory: the nearest, or no such node. */
+/* The system has a node of that number, with memory or without. */
+static bool is_online(int id)
+{
+	char text[256];
+	cpu_set_t online;
+
+	CHECK(numa_file(text, sizeof(text), "online"));
+	numa_list(text, &online);
+	return CPU_ISSET(id, &online);
+}
+
+/* Without memory: all of it is of another node. Gone: so, or no such node. */
 static void check_gone(int id)
 {
+	bool online;
 	void *p;
 
 	usleep(SECOND_US);
+	online = is_online(id);
 	errno = 0;
 	p = malloc_node(MIB, id);
-	if (p)
+	CHECK_EQ(errno, p ? 0 : EINVAL);
+	CHECK(p || !online);
+	if (p) {
 		touch(p, MIB);
-	else
-		CHECK_EQ(errno, EINVAL);
-	hard_say("hotplug: without node %d, a block of it is %s\n", id,
-		 p ? "of another" : "an error");
+		CHECK(share_of(id) == 0);
+	}
+	hard_say("hotplug: without node %d, which is %s, a block of it is %s\n",
+		 id, online ? "online" : "gone", p ? "of another" : "an error");
 	free(p);
 }
 
