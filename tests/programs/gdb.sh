@@ -49,6 +49,6 @@ workload()
 
 compare_runs
 grep -q '^node49,node48' "$top/preloaded.out" ||
-	echo "# ptrace is refused here: the run to a breakpoint was not made"
+	left_out "the run to a breakpoint: ptrace is refused here"
 check_served gdb -nx -batch -ex 'python print(1)'
 finish
