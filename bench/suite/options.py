@@ -18,7 +18,7 @@ from .files import Refused
 from .rows import KINDS
 
 ROUNDS, QUICK_ROUNDS = 5, 3
-QUICK_SCALE = 0.1
+QUICK_SCALE = 0.04
 SCALE_MAX = 1e6         # as zbm-workload has it
 PEER_NAME = re.compile(r"[A-Za-z0-9._+-]+")
 RESERVED = ["zbmalloc", "glibc", "limit"]

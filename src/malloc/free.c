@@ -11,6 +11,7 @@
  */
 #include "malloc/foreign.h"
 #include "malloc/huge.h"
+#include "mm/vmscan.h"
 
 bool mem_block_of(const void *p, struct block *block)
 {
@@ -86,6 +87,7 @@ static never_inline void free_decoded(void *p)
 		huge_free(block.page);
 	else
 		heap_free_run(p);
+	reclaim_at_fall();
 }
 
 hot_path void mem_free_slow(void *p)

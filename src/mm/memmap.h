@@ -2,8 +2,8 @@
  * memmap - the window, the map of its pages and the table of its sections.
  *
  * 1. One contiguous range is all memory that is ever handed out, and nothing
- *    else of the process lies inside (but for rule 5): "is this pointer ours" is
- *    one subtraction and one compare.
+ *    else of the process lies inside (but for rule 5): "is this pointer ours"
+ *    is one subtraction and one compare.
  * 2. mem_map has a struct page for each page of the window. All of it, and of
  *    the table of sections, may be read at any time; the entries of a section
  *    become writable when the section is first used. What was never written

@@ -169,6 +169,8 @@ struct zone {
 				 * when more may be resident */
 	size_t resident_seen;	/* pages; at the last look */
 	bool over_high;		/* and this says that it should */
+	size_t fall_used;	/* pages; and when fewer are handed out */
+	size_t rise_used;	/* pages; it looks, too, when there are more */
 	uint64_t nr_alloc, nr_freed, nr_grown, nr_purged;	/* pages */
 	uint64_t scattered_freed;	/* nr_freed when caches were emptied */
 	uint64_t nr_fallback;	/* blocks taken of another migrate type */
@@ -225,7 +227,8 @@ static inline void zone_note_alloc(struct zone *zone, size_t n)
 {
 	zone->nr_alloc += n;
 	zone->peak_used = max(zone->peak_used, zone_used(zone));
-	if (unlikely(zone_resident(zone) > zone->resident_high))
+	if (unlikely(zone_resident(zone) > zone->resident_high ||
+		     zone_used(zone) > zone->rise_used))
 		__atomic_store_n(&zone->over_high, true, __ATOMIC_RELAXED);
 }
 
@@ -236,6 +239,17 @@ static inline void zone_note_taken(struct zone *zone, size_t n,
 {
 	zone->low_free_dirty = min(low_free_dirty, zone->nr_free_dirty);
 	zone_note_alloc(zone, n);
+}
+
+/* Some zone has fewer pages handed out than its `fall_used`. A hint. */
+extern bool zones_have_fallen;
+
+/* Pages came back. Under the zone lock. */
+static inline void zone_note_free(struct zone *zone, size_t n)
+{
+	zone->nr_freed += n;
+	if (unlikely(zone_used(zone) < zone->fall_used))
+		__atomic_store_n(&zones_have_fallen, true, __ATOMIC_RELAXED);
 }
 
 static inline uint64_t page_word(const struct page *page)

@@ -230,7 +230,7 @@ static void free_pages_to_zone(uint32_t pfn, size_t n)
 	lock_acquire(&zone->lock);
 	dirty_set(pfn, n);
 	zone_free_contig(zone, pfn, n);
-	zone->nr_freed += n;
+	zone_note_free(zone, n);
 	lock_release(&zone->lock);
 }
 
@@ -243,7 +243,7 @@ void free_clean_pages(struct page *page, size_t n, size_t purged)
 	lock_acquire(&zone->lock);
 	dirty_clear(pfn, n);
 	zone_free_contig(zone, pfn, n);
-	zone->nr_freed += n;
+	zone_note_free(zone, n);
 	zone->nr_purged += purged;
 	lock_release(&zone->lock);
 }

@@ -130,7 +130,7 @@ static void pcp_drain_to(struct pcp *pcp, uint32_t target)
 					dirty_set(pfn, 1UL << order);
 				page_set_word(page, 0);
 				buddy_free(zone, pfn, 1UL << order);
-				zone->nr_freed += 1UL << order;
+				zone_note_free(zone, 1UL << order);
 			}
 		}
 	}

@@ -36,7 +36,7 @@ void register_shrinker(struct shrinker *shrinker)
 	shrinkers = shrinker;
 }
 
-static void shrink_caches(enum reclaim how)
+void shrink_caches(enum reclaim how)
 {
 	for (struct shrinker *s = shrinkers; s; s = s->next)
 		s->shrink(how);
@@ -271,6 +271,7 @@ static void zone_reclaim(struct zone *zone)
 	zone_restart_low(zone, purged);
 	zone_set_high(zone);
 	lock_release(&zone->lock);
+	zone_note_rise(zone);
 }
 
 void reclaim_tick(uint64_t now)
@@ -404,6 +405,7 @@ cold_path void reclaim_at_high_slow(struct zone *zone)
 			return;
 		lock_wait(&reclaim_lock);
 	}
+	zone_note_rise(zone);
 	shrink_caches(RECLAIM_STALE);
 	zone_exchange(zone);
 	if (zone_is_at_limit(zone))

@@ -1,7 +1,7 @@
 /*
  * vmscan - memory that nobody uses goes back.
  *
- * 1. Two ways ask for it. Time: every quarter of decay_ms, by the next slow
+ * 1. Three ways ask for it. Time: every quarter of decay_ms, by the next slow
  *    path of any thread, what lay unused since the last time is given back from
  *    caches to slabs and from slabs to zones, and what lay unused for three
  *    such times, there or here, from zones to the kernel. Need: with each 16th
@@ -9,6 +9,8 @@
  *    and as much free memory is purged as was touched anew; when an allocation
  *    fails all caches are emptied; and free pages are purged when those that
  *    may be resident come near the limit of the cgroup or the machine.
+ *    Fall (vmscan_fall): when nearly all that was in use is free, for then
+ *    there may be no next call.
  * 2. Upper floors put their caches under it as shrinkers.
  * 3. Free dirty blocks are purged largest first: taken out of the free
  *    areas, purged without the zone lock, and freed again as clean ones.
@@ -49,6 +51,8 @@ struct shrinker {
 /* At start only. The structure stays the caller's and must live on. */
 void register_shrinker(struct shrinker *shrinker);
 
+void shrink_caches(enum reclaim how);
+
 /* The moment of the next reclaim, of os_now_ms(). */
 extern uint64_t reclaim_due_ms;
 
@@ -83,6 +87,19 @@ static inline void reclaim_at_high(struct zone *zone)
 	if (unlikely(__atomic_load_n(&zone->over_high, __ATOMIC_RELAXED)))
 		reclaim_at_high_slow(zone);
 }
+
+/* Of some zone much is free that was in use: what its caches hold goes to it;
+ * and if hardly anything is in use then, all that is free to the kernel. */
+void reclaim_at_fall_slow(void);
+
+static inline void reclaim_at_fall(void)
+{
+	if (unlikely(__atomic_load_n(&zones_have_fallen, __ATOMIC_RELAXED)))
+		reclaim_at_fall_slow();
+}
+
+/* The zone has more resident than at the last look. Under reclaim_lock. */
+void zone_note_rise(struct zone *zone);
 
 /* Empties caches into the zones. */
 void reclaim_caches(void);

@@ -39,6 +39,7 @@ static void zone_init(struct zone *zone, int node, enum zone_type type)
 	zone->name = names[type];
 	zone->resident_limit = ZONE_FIRST_LIMIT;
 	zone->resident_seen = zone->resident_high = PAGEBLOCK_PAGES;
+	zone->rise_used = SIZE_MAX;
 	zone->limit = limit == SIZE_MAX ? limit : limit >> PAGE_SHIFT;
 	zone->watch_used = ZONE_FIRST_LIMIT;
 	zones_have_limits |= limit != SIZE_MAX || topology.max_nodes > 1;

@@ -382,7 +382,7 @@ uint64_t os_now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static uint64_t os_now_ns(void)
+uint64_t os_now_ns(void)
 {
 	struct timespec now;
 

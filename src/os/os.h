@@ -126,6 +126,9 @@ size_t os_lock_limit(void);
 /* Milliseconds of a monotonic clock, with a few milliseconds resolution. */
 uint64_t os_now_ms(void);
 
+/* Nanoseconds, as exact as the machine tells. */
+uint64_t os_now_ns(void);
+
 /* What it takes to write a zero to the page, in nanoseconds. */
 uint64_t os_touch_ns(void *page);
 

@@ -1,0 +1,167 @@
+/*
+ * test_vmscan_fall - who has freed nearly all gives it back at once, and who
+ * needs it again soon keeps it.
+ */
+#include "world.h"
+
+#include "base/options.h"
+#include "mm/vmscan.h"
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#define BLOCK_ORDER	6
+#define BLOCK_PAGES	(1UL << BLOCK_ORDER)
+#define NR_BLOCKS	32
+
+static struct zone *zone;
+static struct page *block[NR_BLOCKS];
+
+/* Pages that a cache holds, until it is told to empty itself. */
+static struct page *cached;
+static int nr_shrinks;
+
+static void shrink(enum reclaim how)
+{
+	nr_shrinks += reclaim_is_total(how);
+	if (reclaim_is_total(how) && cached) {
+		free_pages(NULL, cached, BLOCK_ORDER);
+		cached = NULL;
+	}
+}
+
+static struct shrinker shrinker = { .shrink = shrink };
+
+static int start_all(void **state)
+{
+	(void)state;
+	world_start(16 * SECTION_SIZE);
+	zone = world_zone();
+	register_shrinker(&shrinker);
+	return 0;
+}
+
+static struct page *take(void)
+{
+	struct page *page = alloc_pages(NULL, GFP_USER, BLOCK_ORDER);
+
+	assert_non_null(page);
+	memset(page_address(page), 1, PAGE_SIZE << BLOCK_ORDER);
+	return page;
+}
+
+static void give(struct page *page)
+{
+	free_pages(NULL, page, BLOCK_ORDER);
+	reclaim_at_fall();
+}
+
+static void fill(int from, int to)
+{
+	for (int i = from; i < to; i++)
+		block[i] = take();
+}
+
+static void drop(int from, int to)
+{
+	for (int i = from; i < to; i++)
+		give(block[i]);
+}
+
+/* Each test begins with an empty zone and no fall in mind. */
+static int start(void **state)
+{
+	(void)state;
+	options.decay_ms = 1000;
+	reclaim_all();
+	zone->resident_high = zone->resident_seen = PAGEBLOCK_PAGES;
+	zone->fall_used = 0;
+	zone->rise_used = SIZE_MAX;
+	nr_shrinks = 0;
+	/* What looks have taken is forgotten after that. */
+	usleep(200000);
+	return 0;
+}
+
+static void test_nearly_all_that_is_freed_goes_back(void **state)
+{
+	(void)state;
+	fill(0, NR_BLOCKS);
+	drop(0, NR_BLOCKS / 4);
+	assert_true(zone->nr_free_dirty >= NR_BLOCKS / 4 * BLOCK_PAGES);
+	drop(NR_BLOCKS / 4, NR_BLOCKS - 1);
+	assert_true(zone_resident(zone) < NR_BLOCKS / 4 * BLOCK_PAGES);
+	give(block[NR_BLOCKS - 1]);
+	assert_true(nr_shrinks >= 2);
+	assert_int_equal(zone->nr_isolated, 0);
+}
+
+static void test_what_caches_hold_is_no_use(void **state)
+{
+	(void)state;
+	fill(0, NR_BLOCKS);
+	cached = block[0];
+	drop(1, NR_BLOCKS);
+	assert_null(cached);
+	assert_true(zone_resident(zone) <= 2 * BLOCK_PAGES);
+}
+
+static void test_half_that_is_freed_stays(void **state)
+{
+	uint64_t purged;
+
+	(void)state;
+	fill(0, NR_BLOCKS);
+	purged = zone->nr_purged;
+	drop(0, NR_BLOCKS / 2);
+	assert_int_equal(zone->nr_purged, purged);
+	assert_true(nr_shrinks >= 1);
+	drop(NR_BLOCKS / 2, NR_BLOCKS);
+}
+
+/* The second time comes too soon after the first. */
+static void test_who_breathes_is_left_alone(void **state)
+{
+	uint64_t purged;
+
+	(void)state;
+	fill(0, NR_BLOCKS);
+	drop(2, NR_BLOCKS);
+	purged = zone->nr_purged;
+	assert_true(purged > 0);
+	for (int i = 0; i < 3; i++) {
+		fill(2, NR_BLOCKS);
+		drop(2, NR_BLOCKS);
+	}
+	assert_true(zone->nr_free_dirty >=
+		    (NR_BLOCKS - 4) * BLOCK_PAGES / 2);
+	drop(0, 2);
+}
+
+static void test_without_decay_nothing_goes(void **state)
+{
+	uint64_t purged;
+
+	(void)state;
+	options.decay_ms = 0;
+	fill(0, NR_BLOCKS);
+	purged = zone->nr_purged;
+	drop(0, NR_BLOCKS);
+	assert_int_equal(zone->nr_purged, purged);
+	assert_int_equal(nr_shrinks, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_nearly_all_that_is_freed_goes_back,
+				       start),
+		cmocka_unit_test_setup(test_what_caches_hold_is_no_use, start),
+		cmocka_unit_test_setup(test_half_that_is_freed_stays, start),
+		cmocka_unit_test_setup(test_who_breathes_is_left_alone, start),
+		cmocka_unit_test_setup(test_without_decay_nothing_goes, start),
+	};
+
+	return cmocka_run_group_tests(tests, start_all, NULL);
+}
