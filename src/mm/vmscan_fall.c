@@ -44,7 +44,7 @@ void zone_note_rise(struct zone *zone)
 		set_pressed(false);
 		cost_ns = 0;
 	}
-	if (now >= due_ms)
+	if (options.decay_ms && now >= due_ms)
 		zone->fall_used = zone_resident(zone) / 4 * 3;
 	lock_release(&zone->lock);
 }
@@ -93,7 +93,7 @@ cold_path void reclaim_at_fall_slow(void)
 	start = os_now_ns();
 	__atomic_store_n(&zones_have_fallen, false, __ATOMIC_RELAXED);
 	for_each_zone(zone)
-		if (options.decay_ms && zone_falls(zone))
+		if (zone_falls(zone))
 			zone_fall(zone);
 	cost_ns += os_now_ns() - start;
 	due_ms = os_now_ms() + cost_ns * FALL_SHARE / 1000000;
