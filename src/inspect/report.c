@@ -308,6 +308,8 @@ static const char *open_error_text(int error)
 		return "that is not permitted";
 	case EROFS:
 		return "the file system is read-only";
+	case ENXIO:
+		return "nobody reads from it";
 	default:
 		return NULL;
 	}
@@ -332,9 +334,13 @@ static int stats_open(void)
 
 	if (stats_go_to_stderr())
 		return target_is_same(&report.err) ? report.err.fd : -1;
+	/* A pipe that nobody reads is not waited for; one that is read is. */
 	fd = (int)syscall(SYS_openat, AT_FDCWD, options.stats, O_WRONLY |
-			  O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
-	if (fd < 0 && target_is_same(&report.err))
+			  O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY |
+			  O_NONBLOCK, 0666);
+	if (fd >= 0)
+		syscall(SYS_fcntl, fd, F_SETFL, O_APPEND);
+	else if (target_is_same(&report.err))
 		complain_about_file(errno);
 	return fd;
 }

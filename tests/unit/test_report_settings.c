@@ -16,6 +16,13 @@ static void want_stats_in_folder(void)
 	strcpy(options.stats, "/");
 }
 
+#define PIPE	"/tmp/zbmalloc-test-pipe"
+
+static void want_stats_in_pipe(void)
+{
+	strcpy(options.stats, PIPE);
+}
+
 /* So none can be opened. */
 static void have_no_files_more(void)
 {
@@ -39,6 +46,18 @@ static void test_a_file_that_cannot_be_opened_is_said(void **state)
 	assert_ended_well();
 	assert_string_equal(printed, "zbmalloc: stats=/: cannot be opened: "
 			    "error 24\n");
+}
+
+static void test_a_pipe_without_a_reader_is_not_waited_for(void **state)
+{
+	(void)state;
+	unlink(PIPE);
+	assert_int_equal(mkfifo(PIPE, 0600), 0);
+	run(want_stats_in_pipe, nothing);
+	unlink(PIPE);
+	assert_ended_well();
+	assert_string_equal(printed, "zbmalloc: stats=" PIPE ": cannot be "
+			    "opened: nobody reads from it\n");
 }
 
 static void test_without_proc_what_is_resident_is_unknown(void **state)
@@ -123,6 +142,8 @@ static void test_a_limit_of_no_node_is_said(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			test_a_pipe_without_a_reader_is_not_waited_for),
 		cmocka_unit_test(test_a_file_that_cannot_be_opened_is_said),
 		cmocka_unit_test(test_without_proc_what_is_resident_is_unknown),
 		cmocka_unit_test(test_another_window_than_was_wanted_is_said),
