@@ -437,16 +437,16 @@ static size_t count_purged(void)
 size_t reclaim_all(void)
 {
 	struct zone *zone;
-	size_t before;
+	size_t before, purged;
 
 	lock_acquire(&reclaim_lock);
 	before = count_purged();
 	shrink_caches(RECLAIM_ALL);
 	for_each_zone(zone)
 		zone_purge(zone, SIZE_MAX, 0);
-	before = count_purged() - before;
+	purged = count_purged() - before;
 	lock_release(&reclaim_lock);
-	return before;
+	return purged;
 }
 
 bool reclaim_fork(lock_fork_fn *lock_fork)
