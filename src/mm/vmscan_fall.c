@@ -13,11 +13,14 @@
  *    sets the depth of the next fall, until FALL_SHARE times as long has passed
  *    since the last one as its looks took, and as it takes to have the pages
  *    again.
+ * 4. Not where there are several threads: what their lanes keep for each would
+ *    be mixed in the slabs (tests/hard/neighbours).
  */
 #include "base/options.h"
 #include "mm/page_isolation.h"
 #include "mm/vmscan.h"
 #include "os/os.h"
+#include "os/thread.h"
 
 #define FALL_FREE	3	/* pages free for each that is in use */
 #define FALL_SHARE	32
@@ -44,7 +47,9 @@ void zone_note_rise(struct zone *zone)
 		set_pressed(false);
 		cost_ns = 0;
 	}
-	if (options.decay_ms && now >= due_ms)
+	if (!options.decay_ms || !thread_is_alone())
+		zone->fall_used = 0;
+	else if (now >= due_ms)
 		zone->fall_used = zone_resident(zone) / 4 * 3;
 	lock_release(&zone->lock);
 }
@@ -93,7 +98,7 @@ cold_path void reclaim_at_fall_slow(void)
 	start = os_now_ns();
 	__atomic_store_n(&zones_have_fallen, false, __ATOMIC_RELAXED);
 	for_each_zone(zone)
-		if (zone_falls(zone))
+		if (thread_is_alone() && zone_falls(zone))
 			zone_fall(zone);
 	cost_ns += os_now_ns() - start;
 	due_ms = os_now_ms() + cost_ns * FALL_SHARE / 1000000;

@@ -228,13 +228,15 @@ bool os_commit(void *addr, size_t size)
 	return os_lock_if_all_is(addr, size);
 }
 
+/* The error `passing` is no refusal: it may not be there the next time. 0: each
+ * one is. */
 static bool os_advise(void *addr, size_t size, int advice,
-		      enum os_refusal refusal)
+		      enum os_refusal refusal, int passing)
 {
 	int saved_errno = errno;
 	bool ok = syscall(SYS_madvise, addr, size, advice) == 0;
 
-	if (!ok)
+	if (!ok && errno != passing)
 		os_refuse(refusal);
 	errno = saved_errno;
 	return ok;
@@ -276,19 +278,11 @@ bool os_purge(void *addr, size_t size)
 
 bool os_populate(void *addr, size_t size)
 {
-	int saved_errno = errno;
-	bool ok;
-
 	/* An old kernel need not be asked again. */
-	if (__atomic_load_n(&os.refused[OS_REFUSED_POPULATE],
-			    __ATOMIC_RELAXED))
-		return false;
-	ok = syscall(SYS_madvise, addr, size, MADV_POPULATE_WRITE) == 0;
-	/* Else there was no memory, and there may be the next time. */
-	if (!ok && errno != ENOMEM)
-		os_refuse(OS_REFUSED_POPULATE);
-	errno = saved_errno;
-	return ok;
+	return !__atomic_load_n(&os.refused[OS_REFUSED_POPULATE],
+				__ATOMIC_RELAXED) &&
+	       os_advise(addr, size, MADV_POPULATE_WRITE,
+			 OS_REFUSED_POPULATE, ENOMEM);
 }
 
 void os_fault_in(void *addr, size_t size)
@@ -312,7 +306,7 @@ bool os_incore(const void *addr, size_t size, unsigned char *incore)
 bool os_hugepage(void *addr, size_t size, bool wanted)
 {
 	return os_advise(addr, size, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE,
-			 OS_REFUSED_HUGEPAGE);
+			 OS_REFUSED_HUGEPAGE, 0);
 }
 
 void os_split_hugepage(void *addr, size_t size)
