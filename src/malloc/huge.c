@@ -102,22 +102,25 @@ static struct page *huge_alloc_pages(size_t old_n, size_t n, size_t align,
 	return page;
 }
 
-/* The first pageblock that brings no memory tells about the others. */
+/* Whole pageblocks: others could not be moved when they are free. The first
+ * one that brings no memory tells about the others. */
 static void huge_ask(uint32_t pfn, size_t old_n, size_t n)
 {
-	size_t end = pfn + n, at = align_up(pfn + old_n, PAGEBLOCK_PAGES);
+	size_t start = align_up(pfn, PAGEBLOCK_PAGES);
+	size_t end = align_down((size_t)pfn + n, PAGEBLOCK_PAGES);
+	size_t at = align_up(pfn + old_n, PAGEBLOCK_PAGES);
 	size_t clean = n - old_n - dirty_count(pfn + old_n, n - old_n);
 
-	if (!hugepages_may_ask(clean))
+	if (start >= end || !hugepages_may_ask(clean))
 		return;
-	while (at + PAGEBLOCK_PAGES <= end && dirty_any(at, PAGEBLOCK_PAGES))
+	while (at < end && dirty_any(at, PAGEBLOCK_PAGES))
 		at += PAGEBLOCK_PAGES;
-	if (at + PAGEBLOCK_PAGES <= end) {
+	if (at < end) {
 		hugepages_ask((uint32_t)at, PAGEBLOCK_PAGES);
 		if (!hugepages_touch((uint32_t)at))
 			return;
 	}
-	hugepages_ask(pfn, n);
+	hugepages_ask((uint32_t)start, end - start);
 }
 
 /* It is known now what memory they bring. */
@@ -203,6 +206,24 @@ static void *huge_grown(struct page *page, size_t old_n, size_t n)
 	return page_address(page);
 }
 
+/* The pages behind the block, filled; NULL: some of these are not free, or
+ * *lost. */
+static void *huge_extend(struct page *page, size_t old_n, size_t n, bool *lost)
+{
+	size_t room = pages_to_fill(n);
+
+	if (!extend_pages_exact(page, old_n, room)) {
+		room = n;
+		if (!extend_pages_exact(page, old_n, n))
+			return NULL;
+	}
+	*lost = !huge_fill(page, old_n, room);
+	if (*lost)
+		return NULL;
+	trim_pages_exact(page, room, n);
+	return huge_grown(page, old_n, n);
+}
+
 /* Another place for the block, with its page tables moved there: in its own
  * zone, for memory and policy move with them. */
 static void *huge_move(struct page *page, size_t n)
@@ -262,6 +283,8 @@ void huge_trim(struct page *page, size_t size)
 void *huge_resize(struct page *page, size_t size)
 {
 	size_t n = pages_for(size), old_n = run_nr_pages(page);
+	bool lost = false;
+	void *grown;
 
 	/* Locks follow, and no function of the heap comes first. */
 	heap_start();
@@ -269,10 +292,8 @@ void *huge_resize(struct page *page, size_t size)
 		return page_address(page);
 	if (n < old_n)
 		return huge_shrink(page, old_n, n);
-	if (extend_pages_exact(page, old_n, n))
-		return huge_fill(page, old_n, n) ?
-		       huge_grown(page, old_n, n) : NULL;
-	return huge_move(page, n);
+	grown = huge_extend(page, old_n, n, &lost);
+	return grown || lost ? grown : huge_move(page, n);
 }
 
 void huge_count(struct huge_counts *counts)

@@ -4,6 +4,9 @@
 #include "mm/page_isolation.h"
 #include "os/os.h"
 
+/* Blocks that a run looks at without having all that is in them. */
+#define FILL_LEFT	16
+
 static size_t nr_moved;		/* pageblocks, atomic */
 
 static void note_moved(size_t pfn, size_t end)
@@ -214,10 +217,10 @@ struct target {
 	struct zone *zone;
 };
 
-/* From an isolated block. Refused: not one of its pageblocks can be moved. */
+/* From an isolated block; a pageblock of several mappings stays. */
 static enum migrate fill_from(struct target *target, size_t from, size_t end)
 {
-	enum migrate done = MIGRATE_REFUSED;
+	enum migrate done = MIGRATE_DONE;
 	size_t have, want;
 
 	while ((have = next_pageblocks(&from, end, true)) &&
@@ -225,7 +228,6 @@ static enum migrate fill_from(struct target *target, size_t from, size_t end)
 		size_t n = one_mapping((uint32_t)from, min(have, want),
 				       PAGEBLOCK_PAGES);
 
-		/* A pageblock of several mappings stays. */
 		if (!n) {
 			from += PAGEBLOCK_PAGES;
 			continue;
@@ -257,11 +259,12 @@ static enum migrate fill(struct target *target)
 		.max_order = MAX_PAGE_ORDER,
 		.suits = has_dirty_pageblock,
 	};
+	struct set_aside left = { 0, 0 };
 	enum migrate done = MIGRATE_DONE;
 	unsigned int order;
 	uint32_t pfn;
 
-	while (done == MIGRATE_DONE &&
+	while (done == MIGRATE_DONE && left.nr < FILL_LEFT &&
 	       next_pageblocks(&target->at, target->end, false)) {
 		lock_acquire(&target->zone->lock);
 		pfn = isolate_block(target->zone, &isolation, &order);
@@ -270,9 +273,15 @@ static enum migrate fill(struct target *target)
 			break;
 		done = fill_from(target, pfn, pfn + (1UL << order));
 		lock_acquire(&target->zone->lock);
-		putback_block(target->zone, pfn, order);
+		if (has_dirty_pageblock(pfn, order))
+			set_aside(&left, pfn);
+		else
+			putback_block(target->zone, pfn, order);
 		lock_release(&target->zone->lock);
 	}
+	lock_acquire(&target->zone->lock);
+	putback_set_aside(target->zone, &left);
+	lock_release(&target->zone->lock);
 	return done;
 }
 

@@ -260,22 +260,26 @@ void free_pages(struct pcp *pcp, struct page *page, unsigned int order)
 		free_pages_to_zone(pfn, 1UL << order);
 }
 
-/* The pages [from, from + n) of a block that was just allocated go back: nobody
- * has freed them. Their dirty bits still hold, unless the block says
- * otherwise. */
-static void give_back(struct page *page, size_t from, size_t n)
+/* Pages that were just allocated go back: nobody has freed them. Their dirty
+ * bits still hold, or all of them are `dirty`. */
+static void give_back(uint32_t pfn, size_t n, bool dirty)
 {
-	uint32_t pfn = page_to_pfn(page) + (uint32_t)from;
-	struct zone *zone = page_zone(page);
+	struct zone *zone;
 
 	if (!n)
 		return;
+	zone = pfn_to_section(pfn)->zone;
 	lock_acquire(&zone->lock);
-	if (word_state(page_word(page)) & RUN_DIRTY)
+	if (dirty)
 		dirty_set(pfn, n);
 	zone_free_contig(zone, pfn, n);
 	zone->nr_alloc -= n;
 	lock_release(&zone->lock);
+}
+
+static bool page_is_dirty(const struct page *page)
+{
+	return word_state(page_word(page)) & RUN_DIRTY;
 }
 
 /* n pages by `take`, of the first zone that may serve, or of any. */
@@ -309,7 +313,8 @@ static struct page *alloc_pages_cut(struct alloc_context *ac, gfp_t gfp,
 	page = alloc_pages_context(ac, gfp, order);
 	ac->keep = SIZE_MAX;
 	if (page && is_served_by_pcp(page_zone(page), order, ac))
-		give_back(page, n, (1UL << order) - n);
+		give_back(page_to_pfn(page) + (uint32_t)n, (1UL << order) - n,
+			  page_is_dirty(page));
 	return page;
 }
 
@@ -357,6 +362,8 @@ static struct page *alloc_pages_slack(struct alloc_context *ac, gfp_t gfp,
 {
 	size_t n = ac->n, total = n + (align >> PAGE_SHIFT) - 1, skip;
 	struct page *page = NULL;
+	uint32_t pfn;
+	bool dirty;
 
 	/* Whole sections come last: the first is never free, and a small
 	 * window has no other. */
@@ -368,8 +375,10 @@ static struct page *alloc_pages_slack(struct alloc_context *ac, gfp_t gfp,
 		return NULL;
 	skip = (align_up((uintptr_t)page_address(page), align) -
 		(uintptr_t)page_address(page)) >> PAGE_SHIFT;
-	give_back(page, skip + n, total - skip - n);
-	give_back(page, 0, skip);
+	pfn = page_to_pfn(page);
+	dirty = page_is_dirty(page);
+	give_back(pfn + (uint32_t)(skip + n), total - skip - n, dirty);
+	give_back(pfn, skip, dirty);
 	return page + skip;
 }
 
@@ -403,7 +412,7 @@ struct page *alloc_pages_exact(struct pcp *pcp, gfp_t gfp, size_t n,
 
 void trim_pages_exact(struct page *page, size_t old_n, size_t n)
 {
-	give_back(page, n, old_n - n);
+	give_back(page_to_pfn(page) + (uint32_t)n, old_n - n, false);
 }
 
 void free_pages_exact(struct pcp *pcp, struct page *page, size_t n)

@@ -49,8 +49,8 @@ struct page *alloc_pages_exact_node(struct pcp *pcp, gfp_t gfp, size_t n,
 				    size_t align, int node);
 void free_pages_exact(struct pcp *pcp, struct page *page, size_t n);
 
-/* What lies behind the first n of old_n pages that were just allocated goes
- * back, as dirty as it is. */
+/* What lies behind the first n of old_n pages, and was just allocated by a
+ * zone, goes back as dirty as it is. */
 void trim_pages_exact(struct page *page, size_t old_n, size_t n);
 
 /* n pages that read as zero and are not resident; `purged` of them because

@@ -59,3 +59,21 @@ void putback_block(struct zone *zone, uint32_t pfn, unsigned int order)
 	zone->nr_isolated -= 1UL << order;
 	buddy_free(zone, pfn, 1UL << order);
 }
+
+void set_aside(struct set_aside *blocks, uint32_t pfn)
+{
+	pfn_link(pfn)->next = blocks->first;
+	blocks->first = pfn;
+	blocks->nr++;
+}
+
+void putback_set_aside(struct zone *zone, struct set_aside *blocks)
+{
+	uint32_t pfn = blocks->first, next;
+
+	for (; pfn; pfn = next) {
+		next = pfn_link(pfn)->next;
+		putback_block(zone, pfn,
+			      word_order(page_word(pfn_to_page(pfn))));
+	}
+}

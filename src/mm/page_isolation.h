@@ -27,4 +27,16 @@ uint32_t isolate_block(struct zone *zone, const struct isolation *isolation,
 /* Frees it. The zone lock is held. */
 void putback_block(struct zone *zone, uint32_t pfn, unsigned int order);
 
+/* Isolated blocks that were of no use, so that others are found. Each has the
+ * pfn of the next in its link. */
+struct set_aside {
+	uint32_t first;		/* pfn; 0 ends it */
+	unsigned int nr;
+};
+
+void set_aside(struct set_aside *blocks, uint32_t pfn);
+
+/* Frees all of them. The zone lock is held. */
+void putback_set_aside(struct zone *zone, struct set_aside *blocks);
+
 #endif

@@ -70,46 +70,21 @@ static size_t purge_block(uint32_t pfn, size_t n, size_t target, size_t *done)
 	return pages_purge(pfn + (uint32_t)at, *done) ? purged : 0;
 }
 
-/* Blocks that the kernel refused. They stay isolated, each with the pfn of the
- * next in its link, so that another is found. */
-struct refused {
-	uint32_t first;		/* pfn; 0 ends it */
-	unsigned int in_a_row;
-};
-
-static void refused_add(struct refused *refused, uint32_t pfn)
-{
-	pfn_link(pfn)->next = refused->first;
-	refused->first = pfn;
-	refused->in_a_row++;
-}
-
-/* Under the zone lock. */
-static void refused_putback(struct zone *zone, struct refused *refused)
-{
-	uint32_t pfn = refused->first, next;
-
-	for (; pfn; pfn = next) {
-		next = pfn_link(pfn)->next;
-		putback_block(zone, pfn,
-			      word_order(page_word(pfn_to_page(pfn))));
-	}
-}
-
 /* Purges so many pages of the zone at least, if there are; how many. Each turn
  * of the loop adds to the pages or to what was refused, so it ends. */
 static size_t purge_blocks(struct zone *zone, size_t target,
 			   struct isolation purge)
 {
 	unsigned int os_order = log2_floor(os.page_size >> PAGE_SHIFT);
-	struct refused refused = { 0, 0 };
+	struct set_aside refused = { 0, 0 };
+	unsigned int in_a_row = 0;
 	size_t total = 0;
 
 	purge.min_order = max(purge.min_order, os_order);
 	lock_acquire(&zone->lock);
 	/* While others write and free, there is always more. */
 	target = min(target, zone->nr_free_dirty);
-	while (total < target && refused.in_a_row < PURGE_REFUSED) {
+	while (total < target && in_a_row < PURGE_REFUSED) {
 		unsigned int order;
 		uint32_t pfn = isolate_block(zone, &purge, &order);
 		size_t n, done, purged;
@@ -122,16 +97,17 @@ static size_t purge_blocks(struct zone *zone, size_t target,
 		purged = purge_block(pfn, n, target - total, &done);
 		lock_acquire(&zone->lock);
 		if (!purged) {
-			refused_add(&refused, pfn);
+			set_aside(&refused, pfn);
+			in_a_row++;
 			continue;
 		}
-		refused.in_a_row = 0;
+		in_a_row = 0;
 		dirty_clear(pfn + n - done, done);
 		putback_block(zone, pfn, order);
 		zone->nr_purged += purged;
 		total += purged;
 	}
-	refused_putback(zone, &refused);
+	putback_set_aside(zone, &refused);
 	lock_release(&zone->lock);
 	return total;
 }

@@ -136,6 +136,33 @@ static void test_a_block_that_grows_in_its_place_does_so_too(void **state)
 	finish();
 }
 
+/* Its end, too, and the next growth finds the rest of the pageblock. */
+static void test_the_end_that_grows_takes_what_was_freed(void **state)
+{
+	size_t size = 35 * MIB + 5 * PAGE_SIZE, used;
+	char *hole, *wall, *p;
+
+	(void)state;
+	hole = mem_malloc(20 * MIB);
+	wall = mem_malloc(3 * MIB);
+	p = mem_malloc(33 * MIB);
+	number_pages(hole, 20 * MIB, 1);
+	number_pages(p, 33 * MIB, 3);
+	mem_free(hole);
+	used = world_used();
+	assert_ptr_equal(mem_realloc(p, size), p);
+	assert_int_equal(world_used() - used,
+			 (size - 33 * MIB) >> PAGE_SHIFT);
+	/* But for the pageblock in which it ended. */
+	assert_brings(p, size, size - MIB, size - MIB);
+	assert_ptr_equal(mem_realloc(p, 36 * MIB), p);
+	assert_brings(p, 36 * MIB, 35 * MIB, 35 * MIB);
+	assert_true(pages_are_numbered(p, 33 * MIB, 3));
+	mem_free(p);
+	mem_free(wall);
+	finish();
+}
+
 static void test_zeroed_blocks_that_will_be_written_stay(void **state)
 {
 	size_t purged;
@@ -187,6 +214,9 @@ int main(void)
 			begin_written),
 		cmocka_unit_test_setup(
 			test_a_block_that_grows_in_its_place_does_so_too,
+			begin_written),
+		cmocka_unit_test_setup(
+			test_the_end_that_grows_takes_what_was_freed,
 			begin_written),
 		cmocka_unit_test_setup(
 			test_zeroed_blocks_that_will_be_written_stay,

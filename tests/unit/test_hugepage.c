@@ -230,6 +230,22 @@ static void test_large_blocks_that_are_written_ask(void **state)
 	finish();
 }
 
+/* Else its last pageblock would be two mappings, which do not move. */
+static void test_the_end_of_a_large_block_does_not_ask(void **state)
+{
+	uint32_t pfn;
+	char *p;
+
+	(void)state;
+	write_blocks();
+	p = mem_malloc(SIZE);
+	pfn = address_to_pfn(p);
+	assert_int_equal(hugepages_asked(pfn), hugepages_wanted());
+	assert_false(hugepages_asked(pfn + (SIZE >> PAGE_SHIFT) - 1));
+	mem_free(p);
+	finish();
+}
+
 static void test_blocks_that_are_not_written_ask_no_more(void **state)
 {
 	(void)state;
@@ -345,6 +361,7 @@ int main(void)
 		cmocka_unit_test(
 			test_a_huge_page_is_split_when_a_part_is_purged),
 		cmocka_unit_test(test_large_blocks_that_are_written_ask),
+		cmocka_unit_test(test_the_end_of_a_large_block_does_not_ask),
 		cmocka_unit_test(
 			test_blocks_that_are_not_written_ask_no_more),
 		cmocka_unit_test(test_a_block_that_asked_grows),

@@ -302,6 +302,35 @@ static void test_what_lies_in_several_mappings_is_copied(void **state)
 	finish();
 }
 
+/* What cannot be moved stays, and what lies behind it is found. */
+static void test_what_lies_in_several_mappings_is_passed_over(void **state)
+{
+	uint32_t run = take(BLOCKS(1)), from[3], wall[3];
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		from[i] = take(BLOCKS(1));
+		wall[i] = take(BLOCKS(1));
+		number_pages(from[i], BLOCKS(1), 1000 * i);
+		if (i != 1)
+			assert_int_equal(madvise(pfn_to_address(from[i] + 7),
+						 PAGE_SIZE, MADV_DONTFORK), 0);
+	}
+	for (size_t i = 0; i < 3; i++)
+		give(from[i], BLOCKS(1));
+	assert_true(migrate_free_pages(run, BLOCKS(1)));
+	assert_true(are_numbered(run, BLOCKS(1), 1000));
+	assert_int_equal(zone->nr_free_dirty, BLOCKS(2));
+	assert_int_equal(zone->nr_isolated, 0);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(madvise(pfn_to_address(from[i] + 7),
+					 PAGE_SIZE, MADV_DOFORK), 0);
+		give(wall[i], BLOCKS(1));
+	}
+	give(run, BLOCKS(1));
+	finish();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -313,6 +342,8 @@ int main(void)
 		cmocka_unit_test(test_pageblocks_that_are_dirty_in_part_stay),
 		cmocka_unit_test(
 			test_what_lies_in_several_mappings_is_copied),
+		cmocka_unit_test(
+			test_what_lies_in_several_mappings_is_passed_over),
 		cmocka_unit_test(test_nothing_moves_while_others_reclaim),
 		cmocka_unit_test(test_so_many_mappings_and_no_more),
 		cmocka_unit_test(test_remapped_pages_are_zero),
