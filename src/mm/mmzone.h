@@ -163,6 +163,8 @@ struct zone {
 	size_t unshrunk_dirty;	/* nr_free_dirty when the clock began to
 				 * shrink caches */
 	size_t peak_used;	/* most pages ever allocated at once */
+	size_t peak_recent;	/* the same since the clock last looked */
+	size_t peak_before[2];	/* and of the times before and before that */
 	size_t peak_seen;	/* the same at the last reclaim by the clock */
 	size_t resident_limit;	/* pages; near the limit of the process */
 	size_t resident_high;	/* pages, at most resident_limit; reclaim looks
@@ -171,6 +173,7 @@ struct zone {
 	bool over_high;		/* and this says that it should */
 	size_t fall_used;	/* pages; and when fewer are handed out */
 	size_t rise_used;	/* pages; it looks, too, when there are more */
+	uint64_t rise_ms;	/* when there were, last */
 	uint64_t nr_alloc, nr_freed, nr_grown, nr_purged;	/* pages */
 	uint64_t scattered_freed;	/* nr_freed when caches were emptied */
 	uint64_t nr_fallback;	/* blocks taken of another migrate type */
@@ -226,7 +229,8 @@ static inline size_t zone_resident(const struct zone *zone)
 static inline void zone_note_alloc(struct zone *zone, size_t n)
 {
 	zone->nr_alloc += n;
-	zone->peak_used = max(zone->peak_used, zone_used(zone));
+	zone->peak_recent = max(zone->peak_recent, zone_used(zone));
+	zone->peak_used = max(zone->peak_used, zone->peak_recent);
 	if (unlikely(zone_resident(zone) > zone->resident_high ||
 		     zone_used(zone) > zone->rise_used))
 		__atomic_store_n(&zone->over_high, true, __ATOMIC_RELAXED);

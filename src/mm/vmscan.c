@@ -112,6 +112,23 @@ static size_t purge_blocks(struct zone *zone, size_t target,
 	return total;
 }
 
+static size_t zone_peak(const struct zone *zone)
+{
+	return max(zone->peak_recent,
+		   max(zone->peak_before[0], zone->peak_before[1]));
+}
+
+/* Reclaim looks again when a 16th more is resident than was `seen`, or was in
+ * use of late. Under the zone lock. */
+static void zone_set_high(struct zone *zone, size_t seen)
+{
+	seen = max(seen, zone_peak(zone));
+	zone->resident_seen = seen;
+	zone->resident_high = min(zone->resident_limit,
+				  seen + max(seen / 16, PAGEBLOCK_PAGES));
+	__atomic_store_n(&zone->over_high, false, __ATOMIC_RELAXED);
+}
+
 size_t zone_purge(struct zone *zone, size_t target, unsigned int min_order)
 {
 	return purge_blocks(zone, target, (struct isolation){
@@ -120,16 +137,16 @@ size_t zone_purge(struct zone *zone, size_t target, unsigned int min_order)
 				.suits = any_block });
 }
 
-/* Reclaim looks again when a 16th more is resident. Under the zone lock. */
-static void zone_set_high(struct zone *zone)
+size_t zone_purge_all(struct zone *zone)
 {
-	size_t resident = zone_resident(zone);
+	size_t purged = zone_purge(zone, SIZE_MAX, 0);
 
-	zone->resident_seen = resident;
-	zone->resident_high = min(zone->resident_limit,
-				  resident + max(resident / 16,
-						 PAGEBLOCK_PAGES));
-	__atomic_store_n(&zone->over_high, false, __ATOMIC_RELAXED);
+	lock_acquire(&zone->lock);
+	zone->peak_recent = zone_used(zone);
+	zone->peak_before[0] = zone->peak_before[1] = 0;
+	zone_set_high(zone, zone_resident(zone));
+	lock_release(&zone->lock);
+	return purged;
 }
 
 /* Pages that may go in exchange for those that are resident since the last
@@ -200,6 +217,13 @@ static void zone_restart_low(struct zone *zone, size_t purged)
 	zone->low_free_dirty = zone->nr_free_dirty;
 }
 
+static void zone_restart_peak(struct zone *zone)
+{
+	zone->peak_before[1] = zone->peak_before[0];
+	zone->peak_before[0] = zone->peak_recent;
+	zone->peak_recent = zone_used(zone);
+}
+
 /* What the zone did not need, but for a little. */
 static size_t zone_unneeded(struct zone *zone)
 {
@@ -245,7 +269,9 @@ static void zone_reclaim(struct zone *zone)
 	purged += zone_purge(zone, min(left, (size_t)PURGE_TICK_SINGLES), 0);
 	lock_acquire(&zone->lock);
 	zone_restart_low(zone, purged);
-	zone_set_high(zone);
+	zone_restart_peak(zone);
+	/* What has become resident since the last look is yet to be seen. */
+	zone_set_high(zone, min(zone->resident_seen, zone_resident(zone)));
 	lock_release(&zone->lock);
 	zone_note_rise(zone);
 }
@@ -387,7 +413,7 @@ cold_path void reclaim_at_high_slow(struct zone *zone)
 	if (zone_is_at_limit(zone))
 		reclaim_near_limit(zone);
 	lock_acquire(&zone->lock);
-	zone_set_high(zone);
+	zone_set_high(zone, zone_resident(zone));
 	lock_release(&zone->lock);
 	lock_release(&reclaim_lock);
 }
@@ -419,7 +445,7 @@ size_t reclaim_all(void)
 	before = count_purged();
 	shrink_caches(RECLAIM_ALL);
 	for_each_zone(zone)
-		zone_purge(zone, SIZE_MAX, 0);
+		zone_purge_all(zone);
 	purged = count_purged() - before;
 	lock_release(&reclaim_lock);
 	return purged;

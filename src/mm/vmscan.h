@@ -98,6 +98,10 @@ static inline void reclaim_at_fall(void)
 		reclaim_at_fall_slow();
 }
 
+/* What the kernel takes to make a page; 0: not yet known. Under reclaim_lock;
+ * for tests to change. */
+extern uint64_t reclaim_fault_ns;
+
 /* The zone has more resident than at the last look. Under reclaim_lock. */
 void zone_note_rise(struct zone *zone);
 
@@ -110,6 +114,9 @@ size_t reclaim_all(void);
 /* Purges dirty free blocks of at least min_order until `target` pages are
  * given back or none is left; pages purged. Under reclaim_lock. */
 size_t zone_purge(struct zone *zone, size_t target, unsigned int min_order);
+
+/* The same of all that is free. What becomes resident then is new. */
+size_t zone_purge_all(struct zone *zone);
 
 /* No block is isolated while fork holds the lock. */
 bool reclaim_fork(lock_fork_fn *lock_fork);

@@ -8,11 +8,12 @@
  *    a quarter less is. What caches hold is no use: they are emptied, and barns
  *    take no runs from then on. If then at most a quarter of what is resident
  *    is in use, all that is free goes back.
- * 3. Some programs breathe: they need it again soon. When as much is in use
- *    again as when the fall began, or more is resident, what was left in use
- *    sets the depth of the next fall, until FALL_SHARE times as long has passed
- *    since the last one as its looks took, and as it takes to have the pages
- *    again.
+ * 3. Some programs breathe: they need it again soon. What was not had for
+ *    FALL_HELD times as long as the kernel takes to make its pages is kept.
+ *    When as much is in use again as when the fall began, or more is resident,
+ *    what was left in use sets the depth of the next fall, until FALL_SHARE
+ *    times as long has passed since the last one as its looks took, and as it
+ *    takes to have the pages again.
  * 4. Not where there are several threads: what their lanes keep for each would
  *    be mixed in the slabs (tests/hard/neighbours).
  */
@@ -23,10 +24,11 @@
 #include "os/thread.h"
 
 #define FALL_FREE	3	/* pages free for each that is in use */
+#define FALL_HELD	2
 #define FALL_SHARE	32
-#define PAGE_AGAIN_NS	500	/* a page fault */
 
 bool zones_have_fallen;
+uint64_t reclaim_fault_ns;
 
 /* Both under reclaim_lock. */
 static uint64_t cost_ns;	/* of looks, since a zone last rose */
@@ -42,8 +44,11 @@ void zone_note_rise(struct zone *zone)
 	uint64_t now = os_now_ms();
 
 	lock_acquire(&zone->lock);
+	if (!zone->rise_ms)
+		zone->rise_ms = now;
 	if (zone->rise_used != SIZE_MAX) {
 		zone->rise_used = SIZE_MAX;
+		zone->rise_ms = now;
 		set_pressed(false);
 		cost_ns = 0;
 	}
@@ -52,6 +57,25 @@ void zone_note_rise(struct zone *zone)
 	else if (now >= due_ms)
 		zone->fall_used = zone_resident(zone) / 4 * 3;
 	lock_release(&zone->lock);
+}
+
+static uint64_t pages_again_ns(size_t n)
+{
+	if (!reclaim_fault_ns)
+		reclaim_fault_ns = max(os_fault_ns(), 1UL);
+	return n * reclaim_fault_ns;
+}
+
+/* What is resident was had for a while. */
+static bool zone_was_held(struct zone *zone, uint64_t now)
+{
+	size_t resident;
+
+	lock_acquire(&zone->lock);
+	resident = zone_resident(zone);
+	lock_release(&zone->lock);
+	return (now - zone->rise_ms) * 1000000 >=
+	       FALL_HELD * pages_again_ns(resident);
 }
 
 static bool zone_falls(struct zone *zone)
@@ -80,12 +104,16 @@ static bool zone_note_fall(struct zone *zone)
 
 static void zone_fall(struct zone *zone)
 {
+	if (!zone_was_held(zone, os_now_ms())) {
+		zone_note_fall(zone);
+		return;
+	}
 	shrink_caches(RECLAIM_CACHES);
 	set_pressed(true);
 	if (!zone_note_fall(zone))
 		return;
 	shrink_caches(RECLAIM_ALL);
-	cost_ns += zone_purge(zone, SIZE_MAX, 0) * PAGE_AGAIN_NS;
+	cost_ns += pages_again_ns(zone_purge_all(zone));
 }
 
 cold_path void reclaim_at_fall_slow(void)

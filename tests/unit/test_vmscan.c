@@ -47,9 +47,6 @@ static int start(void **state)
 	pcp_register(&pcp, zone);
 	register_shrinker(&shrinker);
 	options.decay_ms = 100;
-	/* So the zone does not look because it grows. */
-	free_clean_pages(alloc_pages(NULL, GFP_USER, MAX_PAGE_ORDER),
-			 SECTION_PAGES, 0);
 	return 0;
 }
 
@@ -287,31 +284,89 @@ static void test_much_resident_memory_makes_the_zone_look(void **state)
 	finish();
 }
 
-/* Blocks of one page and more lie free between used ones, dirty: the large
- * ones go when something else becomes resident. */
+/* Blocks of one page and more lie free and dirty between used ones. */
+static struct page *between[32];
+
+static void free_between(void)
+{
+	zone->resident_high = SIZE_MAX;
+	zone->over_high = false;
+	for (size_t i = 0; i < array_size(between); i++) {
+		between[i] = alloc_pages(NULL, GFP_USER, 6);
+		assert_non_null(between[i]);
+		free_pages_exact(NULL, between[i], 63);
+	}
+	assert_true(zone->nr_free_dirty >= array_size(between) * 63);
+}
+
+static void finish_between(void)
+{
+	for (size_t i = 0; i < array_size(between); i++)
+		free_pages_exact(NULL, between[i] + 63, 1);
+	finish();
+}
+
+/* So much becomes resident that was not. */
+#define NEW_ORDER	(PAGEBLOCK_ORDER + 2)
+#define NEW_PAGES	(1UL << NEW_ORDER)
+
+static void touch_new_pages(void)
+{
+	free_pages(NULL, alloc_pages(NULL, GFP_USER, NEW_ORDER), NEW_ORDER);
+}
+
+/* The large ones go. */
 static void test_dirty_memory_goes_in_exchange_for_new(void **state)
 {
-	static struct page *page[32];
 	size_t resident;
 
 	(void)state;
-	zone->resident_high = SIZE_MAX;
-	zone->over_high = false;
-	for (size_t i = 0; i < array_size(page); i++) {
-		page[i] = alloc_pages(NULL, GFP_USER, 6);
-		assert_non_null(page[i]);
-		free_pages_exact(NULL, page[i], 63);
-	}
-	assert_true(zone->nr_free_dirty >= 32 * 63);
+	free_between();
 	resident = zone_resident(zone);
 	zone->resident_seen = resident;
 	zone->resident_high = resident + PAGEBLOCK_PAGES;
-	free_pages(NULL, alloc_pages(NULL, GFP_USER, PAGEBLOCK_ORDER + 2),
-		   PAGEBLOCK_ORDER + 2);
-	assert_true(zone_resident(zone) < resident + 1024);
-	for (size_t i = 0; i < array_size(page); i++)
-		free_pages_exact(NULL, page[i] + 63, 1);
-	finish();
+	touch_new_pages();
+	assert_true(zone_resident(zone) < resident + NEW_PAGES / 2);
+	finish_between();
+}
+
+/* A zone that had as much in use a moment ago may have it again, until the
+ * clock has looked three times. */
+static void test_below_the_last_peak_nothing_goes(void **state)
+{
+	size_t resident;
+
+	(void)state;
+	free_between();
+	resident = zone_resident(zone);
+	zone->peak_recent = resident + NEW_PAGES;
+	reclaim_tick(1000);
+	reclaim_tick(reclaim_due_ms);
+	touch_new_pages();
+	assert_int_equal(zone_resident(zone), resident + NEW_PAGES);
+	assert_true(zone->resident_high > resident + NEW_PAGES);
+	lock_acquire(&reclaim_lock);
+	zone_purge(zone, SIZE_MAX, NEW_ORDER);
+	lock_release(&reclaim_lock);
+	reclaim_tick(reclaim_due_ms);
+	assert_true(zone->resident_high < resident + NEW_PAGES);
+	finish_between();
+}
+
+/* What became resident since the last look is none the less new. */
+static void test_the_clock_makes_nothing_old(void **state)
+{
+	size_t seen;
+
+	(void)state;
+	free_between();
+	seen = zone_resident(zone);
+	zone->resident_seen = seen;
+	touch_new_pages();
+	reclaim_tick(1000);
+	assert_in_range(zone->resident_seen, seen, seen + 64);
+	assert_true(zone->resident_high < seen + NEW_PAGES);
+	finish_between();
 }
 
 /* Blocks of 63 pages lie free and dirty where the kernel may have given huge
@@ -405,6 +460,9 @@ int main(void)
 			test_much_resident_memory_makes_the_zone_look, fresh),
 		cmocka_unit_test_setup(
 			test_dirty_memory_goes_in_exchange_for_new, fresh),
+		cmocka_unit_test_setup(test_below_the_last_peak_nothing_goes,
+				       fresh),
+		cmocka_unit_test_setup(test_the_clock_makes_nothing_old, fresh),
 		cmocka_unit_test_setup(
 			test_parts_of_huge_pages_do_not_go_in_exchange,
 			fresh),

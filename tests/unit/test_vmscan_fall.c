@@ -5,7 +5,9 @@
 #include "world.h"
 
 #include "base/options.h"
+#include "mm/page_isolation.h"
 #include "mm/vmscan.h"
+#include "os/os.h"
 
 #include <setjmp.h>
 
@@ -76,11 +78,15 @@ static int start(void **state)
 	options.decay_ms = 1000;
 	reclaim_all();
 	zone->resident_high = zone->resident_seen = PAGEBLOCK_PAGES;
+	zone->rise_used = 0;
+	lock_acquire(&reclaim_lock);
+	zone_note_rise(zone);
+	lock_release(&reclaim_lock);
 	zone->fall_used = 0;
-	zone->rise_used = SIZE_MAX;
+	zone->rise_ms = 1;	/* long ago */
 	nr_shrinks = 0;
-	/* What looks have taken is forgotten after that. */
-	usleep(200000);
+	/* What the last fall has taken is forgotten after that. */
+	usleep(300000);
 	return 0;
 }
 
@@ -139,6 +145,26 @@ static void test_who_breathes_is_left_alone(void **state)
 	drop(0, 2);
 }
 
+/* The kernel has hardly made the pages. */
+static void test_what_was_had_for_a_moment_stays(void **state)
+{
+	uint64_t purged = zone->nr_purged, usual = reclaim_fault_ns;
+
+	(void)state;
+	reclaim_fault_ns = UINT64_MAX >> 20;
+	fill(0, NR_BLOCKS);
+	drop(2, NR_BLOCKS);
+	assert_int_equal(zone->nr_purged, purged);
+	assert_int_equal(nr_shrinks, 0);
+	/* From when all of it is in use again. */
+	fill(2, NR_BLOCKS);
+	assert_in_range(zone->rise_ms, 2, os_now_ms());
+	reclaim_fault_ns = usual;
+	zone->rise_ms = 1;
+	drop(0, NR_BLOCKS);
+	assert_true(zone->nr_purged > purged);
+}
+
 static void test_without_decay_nothing_goes(void **state)
 {
 	uint64_t purged;
@@ -160,6 +186,8 @@ int main(void)
 		cmocka_unit_test_setup(test_what_caches_hold_is_no_use, start),
 		cmocka_unit_test_setup(test_half_that_is_freed_stays, start),
 		cmocka_unit_test_setup(test_who_breathes_is_left_alone, start),
+		cmocka_unit_test_setup(test_what_was_had_for_a_moment_stays,
+				       start),
 		cmocka_unit_test_setup(test_without_decay_nothing_goes, start),
 	};
 
