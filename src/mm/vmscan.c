@@ -43,6 +43,13 @@ void shrink_caches(enum reclaim how)
 	pcp_drain_each(reclaim_is_total(how));
 }
 
+void shrink_runs(void)
+{
+	for (struct shrinker *s = shrinkers; s; s = s->next)
+		if (s->count)
+			s->shrink(RECLAIM_RUNS);
+}
+
 static bool any_block(uint32_t pfn, unsigned int order)
 {
 	(void)pfn;
@@ -321,9 +328,7 @@ bool reclaim_runs(struct zone *zone)
 	if (managed < PAGEBLOCK_PAGES ||
 	    count_runs() < max(managed / 8, PAGEBLOCK_PAGES))
 		return false;
-	for (struct shrinker *s = shrinkers; s; s = s->next)
-		if (s->count)
-			s->shrink(RECLAIM_RUNS);
+	shrink_runs();
 	return true;
 }
 

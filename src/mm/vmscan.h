@@ -53,6 +53,9 @@ void register_shrinker(struct shrinker *shrinker);
 
 void shrink_caches(enum reclaim how);
 
+/* RECLAIM_RUNS, of those who count them. */
+void shrink_runs(void);
+
 /* The moment of the next reclaim, of os_now_ms(). */
 extern uint64_t reclaim_due_ms;
 

@@ -14,8 +14,9 @@
  *    what was left in use sets the depth of the next fall, until FALL_SHARE
  *    times as long has passed since the last one as its looks took, and as it
  *    takes to have the pages again.
- * 4. Not where there are several threads: what their lanes keep for each would
- *    be mixed in the slabs (tests/hard/neighbours).
+ * 4. Where there are several threads caches give runs alone: of smaller objects
+ *    what their lanes keep for each would be mixed in the slabs
+ *    (tests/hard/neighbours).
  */
 #include "base/options.h"
 #include "mm/page_isolation.h"
@@ -52,7 +53,7 @@ void zone_note_rise(struct zone *zone)
 		set_pressed(false);
 		cost_ns = 0;
 	}
-	if (!options.decay_ms || !thread_is_alone())
+	if (!options.decay_ms)
 		zone->fall_used = 0;
 	else if (now >= due_ms)
 		zone->fall_used = zone_resident(zone) / 4 * 3;
@@ -104,15 +105,22 @@ static bool zone_note_fall(struct zone *zone)
 
 static void zone_fall(struct zone *zone)
 {
+	bool alone = thread_is_alone();
+
 	if (!zone_was_held(zone, os_now_ms())) {
 		zone_note_fall(zone);
 		return;
 	}
-	shrink_caches(RECLAIM_CACHES);
-	set_pressed(true);
+	if (alone) {
+		shrink_caches(RECLAIM_CACHES);
+		set_pressed(true);
+	} else {
+		shrink_runs();
+	}
 	if (!zone_note_fall(zone))
 		return;
-	shrink_caches(RECLAIM_ALL);
+	if (alone)
+		shrink_caches(RECLAIM_ALL);
 	cost_ns += pages_again_ns(zone_purge_all(zone));
 }
 
@@ -126,7 +134,7 @@ cold_path void reclaim_at_fall_slow(void)
 	start = os_now_ns();
 	__atomic_store_n(&zones_have_fallen, false, __ATOMIC_RELAXED);
 	for_each_zone(zone)
-		if (thread_is_alone() && zone_falls(zone))
+		if (zone_falls(zone))
 			zone_fall(zone);
 	cost_ns += os_now_ns() - start;
 	due_ms = os_now_ms() + cost_ns * FALL_SHARE / 1000000;

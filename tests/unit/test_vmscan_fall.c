@@ -9,6 +9,7 @@
 #include "mm/vmscan.h"
 #include "os/os.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 
 #include <cmocka.h>
@@ -24,16 +25,24 @@ static struct page *block[NR_BLOCKS];
 static struct page *cached;
 static int nr_shrinks;
 
+static int nr_run_shrinks;
+
+static size_t count_runs(void)
+{
+	return 0;
+}
+
 static void shrink(enum reclaim how)
 {
 	nr_shrinks += reclaim_is_total(how);
+	nr_run_shrinks += how == RECLAIM_RUNS;
 	if (reclaim_is_total(how) && cached) {
 		free_pages(NULL, cached, BLOCK_ORDER);
 		cached = NULL;
 	}
 }
 
-static struct shrinker shrinker = { .shrink = shrink };
+static struct shrinker shrinker = { .count = count_runs, .shrink = shrink };
 
 static int start_all(void **state)
 {
@@ -165,6 +174,35 @@ static void test_what_was_had_for_a_moment_stays(void **state)
 	assert_true(zone->nr_purged > purged);
 }
 
+static void *rest(void *arg)
+{
+	pthread_barrier_t *barrier = arg;
+
+	pthread_barrier_wait(barrier);
+	return NULL;
+}
+
+/* Of what others may have cached runs alone are taken. */
+static void test_with_threads_small_objects_stay_cached(void **state)
+{
+	pthread_barrier_t barrier;
+	pthread_t thread;
+
+	(void)state;
+	pthread_barrier_init(&barrier, NULL, 2);
+	assert_int_equal(pthread_create(&thread, NULL, rest, &barrier), 0);
+	nr_run_shrinks = 0;
+	fill(0, NR_BLOCKS);
+	drop(0, NR_BLOCKS);
+	assert_true(zone_resident(zone) < NR_BLOCKS / 4 * BLOCK_PAGES);
+	assert_true(nr_run_shrinks >= 1);
+	assert_int_equal(nr_shrinks, 0);
+	assert_false(reclaim_is_pressed());
+	pthread_barrier_wait(&barrier);
+	pthread_join(thread, NULL);
+	pthread_barrier_destroy(&barrier);
+}
+
 static void test_without_decay_nothing_goes(void **state)
 {
 	uint64_t purged;
@@ -188,6 +226,8 @@ int main(void)
 		cmocka_unit_test_setup(test_who_breathes_is_left_alone, start),
 		cmocka_unit_test_setup(test_what_was_had_for_a_moment_stays,
 				       start),
+		cmocka_unit_test_setup(
+			test_with_threads_small_objects_stay_cached, start),
 		cmocka_unit_test_setup(test_without_decay_nothing_goes, start),
 	};
 
