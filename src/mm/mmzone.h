@@ -163,9 +163,10 @@ struct zone {
 	size_t unshrunk_dirty;	/* nr_free_dirty when the clock began to
 				 * shrink caches */
 	size_t peak_used;	/* most pages ever allocated at once */
-	size_t peak_recent;	/* the same since the clock last looked */
-	size_t peak_before[2];	/* and of the times before and before that */
 	size_t peak_seen;	/* the same at the last reclaim by the clock */
+	size_t peak_recent;	/* most pages allocated at once since then */
+	size_t peak_before[2];	/* the same of the times before and before
+				 * that */
 	size_t resident_limit;	/* pages; near the limit of the process */
 	size_t resident_high;	/* pages, at most resident_limit; reclaim looks
 				 * when more may be resident */

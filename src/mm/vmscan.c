@@ -119,6 +119,15 @@ static size_t purge_blocks(struct zone *zone, size_t target,
 	return total;
 }
 
+size_t zone_purge(struct zone *zone, size_t target, unsigned int min_order)
+{
+	return purge_blocks(zone, target, (struct isolation){
+				.min_order = min_order,
+				.max_order = MAX_PAGE_ORDER,
+				.suits = any_block });
+}
+
+/* In use at once of late. Under the zone lock. */
 static size_t zone_peak(const struct zone *zone)
 {
 	return max(zone->peak_recent,
@@ -134,14 +143,6 @@ static void zone_set_high(struct zone *zone, size_t seen)
 	zone->resident_high = min(zone->resident_limit,
 				  seen + max(seen / 16, PAGEBLOCK_PAGES));
 	__atomic_store_n(&zone->over_high, false, __ATOMIC_RELAXED);
-}
-
-size_t zone_purge(struct zone *zone, size_t target, unsigned int min_order)
-{
-	return purge_blocks(zone, target, (struct isolation){
-				.min_order = min_order,
-				.max_order = MAX_PAGE_ORDER,
-				.suits = any_block });
 }
 
 size_t zone_purge_all(struct zone *zone)
@@ -224,6 +225,7 @@ static void zone_restart_low(struct zone *zone, size_t purged)
 	zone->low_free_dirty = zone->nr_free_dirty;
 }
 
+/* Under the zone lock. */
 static void zone_restart_peak(struct zone *zone)
 {
 	zone->peak_before[1] = zone->peak_before[0];

@@ -5,10 +5,11 @@
  *    path of any thread, what lay unused since the last time is given back from
  *    caches to slabs and from slabs to zones, and what lay unused for three
  *    such times, there or here, from zones to the kernel. Need: with each 16th
- *    that a zone has more resident, unused caches are emptied into the zones,
- *    and as much free memory is purged as was touched anew; when an allocation
- *    fails all caches are emptied; and free pages are purged when those that
- *    may be resident come near the limit of the cgroup or the machine.
+ *    that a zone has more resident, than before and than it lately had in use,
+ *    unused caches are emptied into the zones, and as much free memory is purged
+ *    as was touched anew; when an allocation fails all caches are emptied; and
+ *    free pages are purged when those that may be resident come near the limit
+ *    of the cgroup or the machine.
  *    Fall (vmscan_fall): when nearly all that was in use is free, for then
  *    there may be no next call.
  * 2. Upper floors put their caches under it as shrinkers.
@@ -79,10 +80,10 @@ bool reclaim_runs(struct zone *zone);
  * not. */
 bool reclaim_scattered(struct zone *zone);
 
-/* More may be resident than when it was last looked at. Empties the caches
- * that lay unused since; of what is free and dirty beyond an eighth, purges as
- * much as became resident since; and all of it when nearly all that the process
- * may have resident is. */
+/* More may be resident than when it was last looked at, or was in use of late.
+ * Empties the caches that lay unused since; of what is free and dirty beyond an
+ * eighth, purges as much as became resident since; and all of it when nearly all
+ * that the process may have resident is. */
 void reclaim_at_high_slow(struct zone *zone);
 
 static inline void reclaim_at_high(struct zone *zone)
@@ -91,8 +92,9 @@ static inline void reclaim_at_high(struct zone *zone)
 		reclaim_at_high_slow(zone);
 }
 
-/* Of some zone much is free that was in use: what its caches hold goes to it;
- * and if hardly anything is in use then, all that is free to the kernel. */
+/* Of some zone much is free that was in use: what its caches hold goes to it,
+ * where there are several threads the runs alone; and if hardly anything is in
+ * use then, all that is free to the kernel. */
 void reclaim_at_fall_slow(void);
 
 static inline void reclaim_at_fall(void)
