@@ -174,7 +174,8 @@ struct zone {
 	bool over_high;		/* and this says that it should */
 	size_t fall_used;	/* pages; and when fewer are handed out */
 	size_t rise_used;	/* pages; it looks, too, when there are more */
-	uint64_t rise_ms;	/* when there were, last */
+	bool was_empty;		/* hardly any were handed out at a look */
+	uint64_t rise_ms;	/* and when there were more after that */
 	uint64_t nr_alloc, nr_freed, nr_grown, nr_purged;	/* pages */
 	uint64_t scattered_freed;	/* nr_freed when caches were emptied */
 	uint64_t nr_fallback;	/* blocks taken of another migrate type */

@@ -9,11 +9,11 @@
  *    take no runs from then on. If then at most a quarter of what is resident
  *    is in use, all that is free goes back.
  * 3. Some programs breathe: they need it again soon. What was not had for
- *    FALL_HELD times as long as the kernel takes to make its pages is kept.
- *    When as much is in use again as when the fall began, or more is resident,
- *    what was left in use sets the depth of the next fall, until FALL_SHARE
- *    times as long has passed since the last one as its looks took, and as it
- *    takes to have the pages again.
+ *    FALL_HELD times as long as the kernel takes to make its pages, since hardly
+ *    anything was in use, is kept. When as much is in use again as when the fall
+ *    began, or more is resident, what was left in use sets the depth of the next
+ *    fall, until FALL_SHARE times as long has passed since the last one as its
+ *    looks took, and as it takes to have the pages again.
  * 4. Where there are several threads caches give runs alone: of smaller objects
  *    what their lanes keep for each would be mixed in the slabs
  *    (tests/hard/neighbours).
@@ -49,7 +49,9 @@ void zone_note_rise(struct zone *zone)
 		zone->rise_ms = now;
 	if (zone->rise_used != SIZE_MAX) {
 		zone->rise_used = SIZE_MAX;
-		zone->rise_ms = now;
+		if (zone->was_empty)
+			zone->rise_ms = now;
+		zone->was_empty = false;
 		set_pressed(false);
 		cost_ns = 0;
 	}
@@ -99,6 +101,7 @@ static bool zone_note_fall(struct zone *zone)
 		zone->rise_used = zone->fall_used;
 	zone->fall_used = zone_used(zone) / 4 * 3;
 	empty = zone->nr_free_dirty > FALL_FREE * zone_used(zone);
+	zone->was_empty |= empty;
 	lock_release(&zone->lock);
 	return empty;
 }

@@ -92,6 +92,7 @@ static int start(void **state)
 	zone_note_rise(zone);
 	lock_release(&reclaim_lock);
 	zone->fall_used = 0;
+	zone->was_empty = false;
 	zone->rise_ms = 1;	/* long ago */
 	nr_shrinks = 0;
 	/* What the last fall has taken is forgotten after that. */
@@ -174,6 +175,19 @@ static void test_what_was_had_for_a_moment_stays(void **state)
 	assert_true(zone->nr_purged > purged);
 }
 
+/* A dip in what is in use is no fall: all of it was had before. */
+static void test_who_rises_from_half_has_had_it_all_along(void **state)
+{
+	(void)state;
+	fill(0, NR_BLOCKS);
+	drop(NR_BLOCKS / 2, NR_BLOCKS);
+	assert_int_not_equal(zone->rise_used, SIZE_MAX);
+	fill(NR_BLOCKS / 2, NR_BLOCKS);
+	assert_int_equal(zone->rise_used, SIZE_MAX);
+	assert_int_equal(zone->rise_ms, 1);
+	drop(0, NR_BLOCKS);
+}
+
 static void *rest(void *arg)
 {
 	pthread_barrier_t *barrier = arg;
@@ -226,6 +240,8 @@ int main(void)
 		cmocka_unit_test_setup(test_who_breathes_is_left_alone, start),
 		cmocka_unit_test_setup(test_what_was_had_for_a_moment_stays,
 				       start),
+		cmocka_unit_test_setup(
+			test_who_rises_from_half_has_had_it_all_along, start),
 		cmocka_unit_test_setup(
 			test_with_threads_small_objects_stay_cached, start),
 		cmocka_unit_test_setup(test_without_decay_nothing_goes, start),
