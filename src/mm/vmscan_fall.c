@@ -9,11 +9,11 @@
  *    take no runs from then on. If then at most a quarter of what is resident
  *    is in use, all that is free goes back.
  * 3. Some programs breathe: they need it again soon. What was not had for
- *    FALL_HELD times as long as the kernel takes to make its pages, since hardly
- *    anything was in use, is kept. When as much is in use again as when the fall
- *    began, or more is resident, what was left in use sets the depth of the next
- *    fall, until FALL_SHARE times as long has passed since the last one as its
- *    looks took, and as it takes to have the pages again.
+ *    FALL_HELD times as long as the kernel takes to make its pages, since
+ *    hardly anything was in use, is kept. When as much is in use again as when
+ *    the fall began, or more is resident, what was left in use sets the depth
+ *    of the next fall, until FALL_SHARE times as long has passed since the last
+ *    one as its looks took, and as it takes to have the pages again.
  * 4. Where there are several threads caches give runs alone: of smaller objects
  *    what their lanes keep for each would be mixed in the slabs
  *    (tests/hard/neighbours).
