@@ -82,8 +82,8 @@ bool reclaim_scattered(struct zone *zone);
 
 /* More may be resident than when it was last looked at, or was in use of late.
  * Empties the caches that lay unused since; of what is free and dirty beyond an
- * eighth, purges as much as became resident since; and all of it when nearly all
- * that the process may have resident is. */
+ * eighth, purges as much as became resident since; and all of it when nearly
+ * all that the process may have resident is. */
 void reclaim_at_high_slow(struct zone *zone);
 
 static inline void reclaim_at_high(struct zone *zone)
