@@ -6,10 +6,10 @@
  *    caches to slabs and from slabs to zones, and what lay unused for three
  *    such times, there or here, from zones to the kernel. Need: with each 16th
  *    that a zone has more resident, than before and than it lately had in use,
- *    unused caches are emptied into the zones, and as much free memory is purged
- *    as was touched anew; when an allocation fails all caches are emptied; and
- *    free pages are purged when those that may be resident come near the limit
- *    of the cgroup or the machine.
+ *    unused caches are emptied into the zones, and as much free memory is
+ *    purged as was touched anew; when an allocation fails all caches are
+ *    emptied; and free pages are purged when those that may be resident come
+ *    near the limit of the cgroup or the machine.
  *    Fall (vmscan_fall): when nearly all that was in use is free, for then
  *    there may be no next call.
  * 2. Upper floors put their caches under it as shrinkers.
