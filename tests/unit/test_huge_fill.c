@@ -117,17 +117,25 @@ static void test_blocks_that_grow_take_what_was_freed(void **state)
 	finish();
 }
 
-static void test_a_block_that_grows_in_its_place_does_so_too(void **state)
+/* A block of 33 MiB with room behind it; 20 MiB before it are free and dirty,
+ * and end at the wall. */
+static char *block_with_room(char **wall)
 {
-	char *hole, *wall, *p;
+	char *hole = mem_malloc(20 * MIB), *p;
 
-	(void)state;
-	hole = mem_malloc(20 * MIB);
-	wall = mem_malloc(3 * MIB);
+	*wall = mem_malloc(3 * MIB);
 	p = mem_malloc(33 * MIB);
 	number_pages(hole, 20 * MIB, 1);
 	number_pages(p, 33 * MIB, 3);
 	mem_free(hole);
+	return p;
+}
+
+static void test_a_block_that_grows_in_its_place_does_so_too(void **state)
+{
+	char *wall, *p = block_with_room(&wall);
+
+	(void)state;
 	assert_ptr_equal(mem_realloc(p, 60 * MIB), p);
 	assert_true(pages_are_numbered(p, 33 * MIB, 3));
 	assert_brings(p, 60 * MIB, 33 * MIB + 16 * MIB, 33 * MIB + 22 * MIB);
@@ -140,15 +148,9 @@ static void test_a_block_that_grows_in_its_place_does_so_too(void **state)
 static void test_the_end_that_grows_takes_what_was_freed(void **state)
 {
 	size_t size = 35 * MIB + 5 * PAGE_SIZE, used;
-	char *hole, *wall, *p;
+	char *wall, *p = block_with_room(&wall);
 
 	(void)state;
-	hole = mem_malloc(20 * MIB);
-	wall = mem_malloc(3 * MIB);
-	p = mem_malloc(33 * MIB);
-	number_pages(hole, 20 * MIB, 1);
-	number_pages(p, 33 * MIB, 3);
-	mem_free(hole);
 	used = world_used();
 	assert_ptr_equal(mem_realloc(p, size), p);
 	assert_int_equal(world_used() - used,
