@@ -161,20 +161,26 @@ is_gone()
 	kill "$1"
 }
 
+# begin COMMAND...: in the background, as $pid; it has printed something.
+begin()
+{
+	: >"$tmp/out"
+	"$command" run --summary -- "$@" \
+		>"$tmp/out" 2>"$tmp/err" </dev/null &
+	pid=$!
+	wait_for "$tmp/out"
+}
+
 signal_tests()
 {
 	local name pid
 
 	for name in INT TERM HUP QUIT USR1 USR2 ALRM PIPE VTALRM XCPU IO SEGV \
 		RTMIN+3; do
-		: >"$tmp/out"
-		"$command" run --summary -- bash -c "
+		begin bash -c "
 			trap 'echo got $name; exit 9' $name
 			echo ready
-			while :; do sleep 0.05; done" \
-			>"$tmp/out" 2>"$tmp/err" </dev/null &
-		pid=$!
-		wait_for "$tmp/out"
+			while :; do sleep 0.05; done"
 		kill -"$name" "$pid"
 		wait "$pid"
 		status=$?
@@ -186,11 +192,7 @@ signal_tests()
 		case_is "SIG$name is passed on to the program"
 	done
 
-	: >"$tmp/out"
-	"$command" run --summary -- bash -c 'echo $$; exec sleep 30' \
-		>"$tmp/out" 2>"$tmp/err" </dev/null &
-	pid=$!
-	wait_for "$tmp/out"
+	begin bash -c 'echo $$; exec sleep 30'
 	kill -USR1 "$pid"
 	wait "$pid"
 	status=$?
@@ -200,11 +202,7 @@ signal_tests()
 	is_gone "$(cat "$tmp/out")"
 	case_is "a signal that ends zbmalloc ends the program"
 
-	: >"$tmp/out"
-	"$command" run --summary -- bash -c 'echo $$; exec sleep 30' \
-		>"$tmp/out" 2>"$tmp/err" </dev/null &
-	pid=$!
-	wait_for "$tmp/out"
+	begin bash -c 'echo $$; exec sleep 30'
 	kill -KILL "$pid"
 	wait "$pid" 2>"$tmp/err"
 	is_gone "$(cat "$tmp/out")"

@@ -70,15 +70,15 @@ static uint64_t pages_again_ns(size_t n)
 }
 
 /* What is resident was had for a while. */
-static bool zone_was_held(struct zone *zone, uint64_t now)
+static bool zone_was_held(struct zone *zone)
 {
+	uint64_t held_ms = os_now_ms() - zone->rise_ms;
 	size_t resident;
 
 	lock_acquire(&zone->lock);
 	resident = zone_resident(zone);
 	lock_release(&zone->lock);
-	return (now - zone->rise_ms) * 1000000 >=
-	       FALL_HELD * pages_again_ns(resident);
+	return held_ms * 1000000 >= FALL_HELD * pages_again_ns(resident);
 }
 
 static bool zone_falls(struct zone *zone)
@@ -110,7 +110,7 @@ static void zone_fall(struct zone *zone)
 {
 	bool alone = thread_is_alone();
 
-	if (!zone_was_held(zone, os_now_ms())) {
+	if (!zone_was_held(zone)) {
 		zone_note_fall(zone);
 		return;
 	}

@@ -23,9 +23,7 @@ static struct page *block[NR_BLOCKS];
 
 /* Pages that a cache holds, until it is told to empty itself. */
 static struct page *cached;
-static int nr_shrinks;
-
-static int nr_run_shrinks;
+static int nr_shrinks, nr_run_shrinks;
 
 static size_t count_runs(void)
 {
